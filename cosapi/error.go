@@ -11,30 +11,30 @@ type Kind uint8
 
 // The kinds. The table from COS's codes is in kinds.go.
 const (
-	Other        Kind = iota // no better class
-	NotFound                 // no such key, version or copy source
-	NoBucket                 // the bucket itself does not exist
-	NoUpload                 // the multipart upload is unknown, aborted or completed
-	NotSet                   // a configuration that was never set
-	Denied                   // no permission, bad key or signature, expired request
-	Skewed                   // the clock differs too much from COS's
-	Exists                   // refused because the key or bucket exists
-	NotEmpty                 // the bucket is not empty
-	Changed                  // another version than the one named
-	Invalid                  // the request is wrong
-	NameTooLong              // key or bucket name too long
-	TooLarge                 // beyond a size limit of COS
-	NoSpace                  // beyond a count limit of COS (ACL, policies, buckets)
-	OutOfRange               // beyond the end of the object
-	Archived                 // in an archive and not restored
-	InProgress               // a restore is already running
-	Locked                   // object lock forbids it
-	Unsupported              // COS, or this endpoint, does not offer it
-	Throttled                // too many requests; retried already
-	Unavailable              // no answer, a broken answer or a server error; retried already
-	Timeout                  // the deadline passed
-	Canceled                 // the caller's context was cancelled
-	Corrupt                  // bytes and checksum do not agree
+	Other       Kind = iota // no better class
+	NotFound                // no such key, version or copy source
+	NoBucket                // the bucket itself does not exist
+	NoUpload                // the multipart upload is unknown, aborted or completed
+	NotSet                  // a configuration that was never set
+	Denied                  // no permission, bad key or signature, expired request
+	Skewed                  // the clock differs too much from COS's
+	Exists                  // refused because the key or bucket exists
+	NotEmpty                // the bucket is not empty
+	Changed                 // another version than the one named
+	Invalid                 // the request is wrong
+	NameTooLong             // key or bucket name too long
+	TooLarge                // beyond a size limit of COS
+	NoSpace                 // beyond a count limit of COS (ACL, policies, buckets)
+	OutOfRange              // beyond the end of the object
+	Archived                // in an archive and not restored
+	InProgress              // a restore is already running
+	Locked                  // object lock forbids it
+	Unsupported             // COS, or this endpoint, does not offer it
+	Throttled               // too many requests; retried already
+	Unavailable             // no answer, a broken answer or a server error; retried already
+	Timeout                 // the deadline passed
+	Canceled                // the caller's context was cancelled
+	Corrupt                 // bytes and checksum do not agree
 )
 
 var kindNames = [...]string{

@@ -41,7 +41,7 @@ func unreserved(c byte, keepSlash bool) bool {
 }
 
 // encodeQuery writes a query string in the order given: COS routes by the
-// first parameter (cos-api.md 1.5). A parameter without value is written bare.
+// first parameter (cos-api.md 1.5), which is written bare when it has no value.
 func encodeQuery(params []Pair) string {
 	var b strings.Builder
 	for i, p := range params {
@@ -49,7 +49,7 @@ func encodeQuery(params []Pair) string {
 			b.WriteByte('&')
 		}
 		b.WriteString(escape(p.Name, false))
-		if p.Value != "" {
+		if i > 0 || p.Value != "" {
 			b.WriteByte('=')
 			b.WriteString(escape(p.Value, false))
 		}
