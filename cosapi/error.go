@@ -3,6 +3,7 @@ package cosapi
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Kind is what a caller acts on: the class of an error, independent of COS's
@@ -35,12 +36,13 @@ const (
 	Timeout                 // the deadline passed
 	Canceled                // the caller's context was cancelled
 	Corrupt                 // bytes and checksum do not agree
+	NotModified             // the caller has this version already (If-None-Match, If-Modified-Since)
 )
 
 var kindNames = [...]string{
 	"error", "not found", "bucket not found", "upload not found", "not set", "access denied", "clock skew", "already exists",
 	"bucket not empty", "changed", "invalid request", "name too long", "too large", "limit reached", "range not satisfiable",
-	"archived", "in progress", "locked", "not supported", "throttled", "unavailable", "timed out", "cancelled", "corrupt",
+	"archived", "in progress", "locked", "not supported", "throttled", "unavailable", "timed out", "cancelled", "corrupt", "not modified",
 }
 
 func (k Kind) Error() string {
@@ -63,6 +65,15 @@ type Error struct {
 	Resource, RequestID, TraceID string
 	Raw                          []byte // the answer's body, at most 64 KiB
 	Err                          error  // the cause below, if any
+
+	hint hint // for the retry loop
+}
+
+// hint is what an answer says about repeating the request.
+type hint struct {
+	after     time.Duration // Retry-After; 0 if it has none
+	date      time.Time     // the service's clock; zero if unknown
+	permanent bool          // repeating cannot help, whatever the Kind
 }
 
 // Is matches a Kind.
@@ -98,4 +109,14 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, ": %v", e.Err)
 	}
 	return b.String()
+}
+
+// configError is a Config that cannot work.
+func configError(format string, args ...any) error {
+	return &Error{Op: "New", Kind: Invalid, Message: fmt.Sprintf(format, args...)}
+}
+
+// invalid is a call that is not sent because its arguments cannot be right.
+func invalid(op, key, format string, args ...any) *Error {
+	return &Error{Op: op, Key: key, Kind: Invalid, Message: fmt.Sprintf(format, args...)}
 }

@@ -16,18 +16,18 @@ import (
 type signVector struct {
 	Name  string
 	Input struct {
-		SecretID    string `json:"secret_id"`
-		SecretKey   string `json:"secret_key"`
-		Token       string `json:"security_token"`
-		Start       int64  `json:"sign_start"`
-		End         int64  `json:"sign_end"`
-		Method      string
-		Host        string
-		Path        string
-		Params      [][2]string
-		Headers     [][2]string
-		Carrier     string
-		SignHost    bool `json:"sign_host"`
+		SecretID  string `json:"secret_id"`
+		SecretKey string `json:"secret_key"`
+		Token     string `json:"security_token"`
+		Start     int64  `json:"sign_start"`
+		End       int64  `json:"sign_end"`
+		Method    string
+		Host      string
+		Path      string
+		Params    [][2]string
+		Headers   [][2]string
+		Carrier   string
+		SignHost  bool `json:"sign_host"`
 	}
 	RequestTarget string `json:"request_target"`
 	PresignedURL  string `json:"presigned_url"`

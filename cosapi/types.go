@@ -89,6 +89,14 @@ type PutOptions struct {
 	// ForbidOverwrite makes the write fail with Exists when the key exists
 	// (best effort on COS, see cos-api.md 3.4.1).
 	ForbidOverwrite bool
+	// ContentMD5 makes COS compare the body with its MD5 before it stores it.
+	// It costs a pass over the body; the CRC64 of the answer is compared in
+	// any case. Used by Put only.
+	ContentMD5 bool
+	// TrafficLimit slows the transfer down, in bit/s between 819 200 and
+	// 838 860 800; 0 is no limit.
+	TrafficLimit int64
+	Tags         []Tag // at most 10
 	// Header is sent as it is, beside what the options above produce.
 	Header http.Header
 }
@@ -105,9 +113,7 @@ type CopyOptions struct {
 	// (cos-api.md 3.4.5): StorageClass and Encryption are sent either way.
 	Replace bool
 	PutOptions
-	// SourceBucket and SourceRegion name another bucket; empty means this one.
-	SourceBucket, SourceRegion string
-	SourceVersionID            string
+	CopySource
 }
 
 // Part is one stored part of a multipart upload. Numbers run from 1.
@@ -128,6 +134,6 @@ type Call struct {
 	Err       error
 	RequestID string
 	Sent      int64 // body bytes
-	Received  int64 // body bytes at the time the header was read: -1 when streaming
+	Received  int64 // body bytes that the answer announced, -1 if it did not say
 	Duration  time.Duration
 }

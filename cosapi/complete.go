@@ -1,0 +1,199 @@
+package cosapi
+
+import (
+	"cmp"
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+)
+
+// completion is the document of cos-api.md 5.16.
+type completion struct {
+	XMLName xml.Name `xml:"CompleteMultipartUpload"`
+	Parts   []completedPart
+}
+
+type completedPart struct {
+	XMLName    xml.Name `xml:"Part"`
+	PartNumber int
+	ETag       string
+}
+
+// CompleteUpload makes the object from parts, numbered 1 to n in any order.
+// If an answer is lost and the upload is gone when asked again, the object is
+// looked at: the size and checksum of the parts prove that it is ours. The
+// ETag of the result is opaque.
+func (c *Client) CompleteUpload(ctx context.Context, key, uploadID string, parts []Part) (Object, error) {
+	return c.complete(ctx, key, uploadID, parts, false)
+}
+
+// CompleteExclusive is CompleteUpload for an upload that was started with
+// ForbidOverwrite: Exists when the key exists by now.
+func (c *Client) CompleteExclusive(ctx context.Context, key, uploadID string, parts []Part) (Object, error) {
+	return c.complete(ctx, key, uploadID, parts, true)
+}
+
+func (c *Client) complete(ctx context.Context, key, uploadID string, parts []Part, exclusive bool) (Object, error) {
+	const op = "CompleteMultipartUpload"
+	if err := checkPart(op, key, uploadID, 1); err != nil {
+		return Object{}, err
+	}
+	want, doc, err := assemble(op, key, parts)
+	if err != nil {
+		return Object{}, err
+	}
+	r := &request{op: op, method: http.MethodPost, key: key, params: []Pair{{"uploadId", uploadID}}, timeout: slowAnswerTimeout}
+	r.document("application/xml", doc)
+	if exclusive {
+		r.set("x-cos-forbid-overwrite", "true")
+	}
+	var object Object
+	r.accept = func(a *answer) (err error) {
+		object, err = completed(r, want, a)
+		return err
+	}
+	r.settle = func(ctx context.Context, attempt int, failed *Error) (settled bool, err error) {
+		lost := attempt > 1 && (failed.Kind == NoUpload || failed.Kind == Exists)
+		if !lost && failed.Code != "UploadConflict" {
+			return false, nil
+		}
+		there, err := c.Head(ctx, key)
+		if err != nil || !want.provenBy(there) {
+			return false, nil
+		}
+		object = there
+		return true, nil
+	}
+	err = c.run(ctx, r)
+	return object, err
+}
+
+// assembly is what the parts amount to.
+type assembly struct {
+	size   int64
+	crc    uint64
+	hasCRC bool // of all parts
+}
+
+// assemble checks the parts and writes the request.
+func assemble(op, key string, parts []Part) (assembly, []byte, error) {
+	if len(parts) == 0 {
+		return assembly{}, nil, invalid(op, key, "there are no parts")
+	}
+	parts = slices.SortedFunc(slices.Values(parts), func(a, b Part) int { return cmp.Compare(a.Number, b.Number) })
+	whole := assembly{hasCRC: true}
+	var doc completion
+	for i, p := range parts {
+		if p.Number != i+1 {
+			return assembly{}, nil, invalid(op, key, "part %d is missing or given twice", i+1)
+		}
+		whole.size += p.Size
+		whole.crc = CombineCRC64(whole.crc, p.CRC64, p.Size)
+		whole.hasCRC = whole.hasCRC && p.HasCRC64
+		doc.Parts = append(doc.Parts, completedPart{PartNumber: p.Number, ETag: quote(p.ETag)})
+	}
+	raw, err := marshal(op, key, doc)
+	return whole, raw, err
+}
+
+// provenBy says that an object is what the parts make.
+func (w assembly) provenBy(o Object) bool {
+	if o.Size != w.size {
+		return false
+	}
+	return !w.hasCRC || !o.HasCRC64 || o.CRC64 == w.crc
+}
+
+// completed reads the answer, which COS begins with 200 and blanks long
+// before it knows the outcome. Success is an ETag.
+func completed(r *request, want assembly, a *answer) (Object, error) {
+	var doc struct {
+		XMLName xml.Name `xml:"CompleteMultipartUploadResult"`
+		ETag    string
+	}
+	if err := decode(r, a, &doc); err != nil {
+		return Object{}, err
+	}
+	if doc.ETag == "" {
+		return Object{}, errors.New("the answer of Complete has no ETag")
+	}
+	o := Object{
+		Version:   Version{Key: r.key, ETag: unquote(doc.ETag), Size: want.size},
+		Modified:  a.date(),
+		CRC64:     want.crc,
+		HasCRC64:  want.hasCRC,
+		VersionID: a.header.Get("x-cos-version-id"),
+	}
+	stored, ok := readCRC(a.header)
+	if !ok {
+		return o, nil // the parts were checked one by one
+	}
+	if want.hasCRC && stored != want.crc {
+		failed := corrupt(r.op, r.key, a, "CRC64 %d was sent in parts, %d is stored", want.crc, stored)
+		failed.hint.permanent = true // the upload is gone
+		return Object{}, failed
+	}
+	o.CRC64, o.HasCRC64 = stored, true
+	return o, nil
+}
+
+// Parts are those that COS has of an upload, in order of number.
+func (c *Client) Parts(ctx context.Context, key, uploadID string) ([]Part, error) {
+	const op = "ListParts"
+	if err := checkPart(op, key, uploadID, 1); err != nil {
+		return nil, err
+	}
+	var parts []Part
+	for marker := 0; ; {
+		page, next, err := c.partsPage(ctx, key, uploadID, marker)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, page...)
+		if next == 0 {
+			return parts, nil
+		}
+		if next <= marker {
+			return nil, stuck(op, fmt.Sprintf("%s part %d", key, next))
+		}
+		marker = next
+	}
+}
+
+// partsPage is one page of Parts, and the marker of the next, 0 at the end.
+func (c *Client) partsPage(ctx context.Context, key, uploadID string, marker int) (page []Part, next int, err error) {
+	r := &request{op: "ListParts", method: http.MethodGet, key: key, class: classList, params: []Pair{{"uploadId", uploadID}}}
+	r.param("max-parts", fmt.Sprint(MaxListPage))
+	if marker > 0 {
+		r.param("part-number-marker", fmt.Sprint(marker))
+	}
+	r.param("encoding-type", "url")
+	r.accept = func(a *answer) error {
+		var doc struct {
+			XMLName              xml.Name `xml:"ListPartsResult"`
+			IsTruncated          boolean
+			NextPartNumberMarker int
+			Part                 []struct {
+				PartNumber int
+				ETag       string
+				Size       int64
+			}
+		}
+		if err := decode(r, a, &doc); err != nil {
+			return err
+		}
+		page, next = nil, 0
+		for _, p := range doc.Part {
+			page = append(page, Part{Number: p.PartNumber, ETag: unquote(p.ETag), Size: p.Size})
+		}
+		if doc.IsTruncated {
+			next = doc.NextPartNumberMarker
+		}
+		return nil
+	}
+	err = c.run(ctx, r)
+	return page, next, err
+}

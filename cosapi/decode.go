@@ -1,0 +1,67 @@
+package cosapi
+
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+)
+
+// maxDocument bounds an XML answer: a page of 1000 rows with the longest keys
+// percent-encoded is about 3 MB.
+const maxDocument = 16 << 20
+
+// decode reads the XML document of an answer. An <Error> in a 200 answer is
+// the error it says (cos-api.md 3.4.5); anything else unreadable is a broken
+// answer.
+func decode(r *request, a *answer, doc any) error {
+	raw, err := io.ReadAll(io.LimitReader(a.body, maxDocument))
+	if err != nil {
+		return err
+	}
+	if isError(raw) {
+		return errorFromBody(r, a, raw)
+	}
+	return unmarshal(raw, doc)
+}
+
+// isError looks for the root element <Error> after blanks and prolog.
+func isError(raw []byte) bool {
+	rest := bytes.TrimLeft(raw, " \t\r\n\ufeff")
+	if bytes.HasPrefix(rest, []byte("<?")) {
+		if _, after, ok := bytes.Cut(rest, []byte("?>")); ok {
+			rest = bytes.TrimLeft(after, " \t\r\n")
+		}
+	}
+	return bytes.HasPrefix(rest, []byte("<Error>")) || bytes.HasPrefix(rest, []byte("<Error "))
+}
+
+// boolean is true or false in any case: old samples shout.
+type boolean bool
+
+func (b *boolean) UnmarshalText(text []byte) error {
+	*b = boolean(strings.EqualFold(strings.TrimSpace(string(text)), "true"))
+	return nil
+}
+
+func (b boolean) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%t", bool(b)), nil }
+
+// keyDecoder decodes the keys of a listing if the answer says that they are
+// encoded; gateways may ignore encoding-type. A plus is a plus.
+func keyDecoder(encodingType string) func(string) (string, error) {
+	if strings.EqualFold(encodingType, "url") {
+		return url.PathUnescape
+	}
+	return func(s string) (string, error) { return s, nil }
+}
+
+// marshal writes a configuration document.
+func marshal(op, key string, doc any) ([]byte, error) {
+	raw, err := xml.Marshal(doc)
+	if err != nil {
+		return nil, &Error{Op: op, Key: key, Kind: Invalid, Message: "the document cannot be written", Err: err}
+	}
+	return raw, nil
+}

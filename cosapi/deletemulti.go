@@ -1,0 +1,164 @@
+package cosapi
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"net/http"
+	"slices"
+)
+
+// DeleteFailure is a key that was not deleted.
+type DeleteFailure struct {
+	Key       string
+	VersionID string
+	Err       *Error
+}
+
+// ObjectID names a key, or one version of it.
+type ObjectID struct {
+	Key       string
+	VersionID string // empty: the latest
+}
+
+// deleteRequest and deleteResult are the documents of cos-api.md 5.12.
+type deleteRequest struct {
+	XMLName xml.Name `xml:"Delete"`
+	Quiet   bool
+	Objects []deleteObject
+}
+
+type deleteObject struct {
+	XMLName   xml.Name `xml:"Object"`
+	Key       string
+	VersionID string `xml:"VersionId,omitempty"`
+}
+
+type deleteResult struct {
+	XMLName xml.Name `xml:"DeleteResult"`
+	Error   []struct {
+		Key       string
+		VersionID string `xml:"VersionId"`
+		Code      string
+		Message   string
+	}
+}
+
+// DeleteMulti removes keys in batches of 1000 (cos-api.md 3.2.13). Missing
+// keys count as deleted. The failures are those of single keys, after
+// retries; an error means that a batch as a whole got no answer, and the keys
+// from it on are untold.
+func (c *Client) DeleteMulti(ctx context.Context, keys []string) ([]DeleteFailure, error) {
+	ids := make([]ObjectID, len(keys))
+	for i, key := range keys {
+		ids[i] = ObjectID{Key: key}
+	}
+	return c.DeleteVersions(ctx, ids)
+}
+
+// DeleteVersions is DeleteMulti of versions.
+func (c *Client) DeleteVersions(ctx context.Context, ids []ObjectID) ([]DeleteFailure, error) {
+	for _, id := range ids {
+		if err := CheckKey(id.Key); err != nil {
+			return nil, err
+		}
+	}
+	var failures []DeleteFailure
+	var single []ObjectID
+	ids = slices.Clone(ids)
+	ids = slices.DeleteFunc(ids, func(id ObjectID) bool {
+		if inXML(id.Key) {
+			return false
+		}
+		single = append(single, id)
+		return true
+	})
+	for batch := range slices.Chunk(ids, MaxListPage) {
+		failed, err := c.deleteBatch(ctx, batch)
+		failures = append(failures, failed...)
+		if err != nil {
+			return failures, err
+		}
+	}
+	for _, id := range single {
+		_, err := c.DeleteVersion(ctx, id.Key, id.VersionID)
+		var failed *Error
+		if errors.As(err, &failed) {
+			failures = append(failures, DeleteFailure{id.Key, id.VersionID, failed})
+		}
+	}
+	return failures, ctx.Err()
+}
+
+// deleteBatch deletes up to 1000 keys, and again those whose failure may
+// pass: a 200 with errors inside is no attempt that run would repeat.
+func (c *Client) deleteBatch(ctx context.Context, ids []ObjectID) (final []DeleteFailure, err error) {
+	for attempt := 1; ; attempt++ {
+		failures, err := c.deleteOnce(ctx, ids)
+		if err != nil {
+			return final, err
+		}
+		ids = ids[:0:0]
+		var again []DeleteFailure
+		for _, f := range failures {
+			if f.Err.Kind.worthRetrying() && attempt < c.cfg.MaxAttempts {
+				again = append(again, f)
+				ids = append(ids, ObjectID{f.Key, f.VersionID})
+			} else {
+				final = append(final, f)
+			}
+		}
+		if len(ids) == 0 {
+			return final, nil
+		}
+		if sleep(ctx, c.retry.delay(attempt, 0)) != nil {
+			return append(final, again...), c.contextError(ctx, &request{op: "DeleteObjects"}, again[0].Err)
+		}
+	}
+}
+
+// deleteOnce is one request, quiet: only errors are listed.
+func (c *Client) deleteOnce(ctx context.Context, ids []ObjectID) (failures []DeleteFailure, err error) {
+	doc := deleteRequest{Quiet: true, Objects: make([]deleteObject, len(ids))}
+	for i, id := range ids {
+		doc.Objects[i] = deleteObject{Key: id.Key, VersionID: id.VersionID}
+	}
+	r := &request{op: "DeleteObjects", method: http.MethodPost, params: []Pair{{"delete", ""}}, class: classDeleteMulti}
+	raw, err := marshal(r.op, "", doc)
+	if err != nil {
+		return nil, err
+	}
+	r.document("application/xml", raw)
+	r.accept = func(a *answer) error {
+		var result deleteResult
+		if err := decode(r, a, &result); err != nil {
+			return err
+		}
+		failures = nil
+		for _, e := range result.Error {
+			kind := kindOf(e.Code, http.StatusOK)
+			if kind == NotFound {
+				continue
+			}
+			failures = append(failures, DeleteFailure{e.Key, e.VersionID, &Error{
+				Op: r.op, Key: e.Key, Kind: kind, Status: a.status, Code: e.Code, Message: e.Message,
+				RequestID: a.header.Get("x-cos-request-id"),
+			}})
+		}
+		return nil
+	}
+	err = c.run(ctx, r)
+	return failures, err
+}
+
+// inXML says that a document can carry the key. XML 1.0 has no control
+// characters but tab and the line ends; encoding/xml would replace them, and
+// another key would be deleted.
+func inXML(key string) bool {
+	for _, c := range key {
+		if c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0xFFFE || c == 0xFFFF {
+			return false
+		}
+	}
+	return true
+}
