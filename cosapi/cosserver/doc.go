@@ -1,0 +1,58 @@
+// Package cosserver is a COS-compatible object server: an http.Handler over a
+// directory or over memory.
+//
+// # Promises
+//
+//   - It speaks the COS XML API of cos-api.md, byte for byte where clients
+//     depend on it, and where that document marks a choice [C], that choice.
+//   - Keys are taken from the raw path and decoded once. Nothing merges or
+//     cleans a path: "a//b", "." and ".." are keys like any other.
+//   - A write is atomic: readers see the old object or the new one, and a
+//     reader that began goes on with what it began with.
+//   - A listing costs the rows it gives, whatever the size of the bucket: it is
+//     a seek in an ordered index, and a folded prefix is skipped by another.
+//   - Bodies stream both ways. Only the memory store holds whole objects.
+//     A GET from the directory store goes out by sendfile.
+//   - Copies and completed uploads move no bytes: an object is a list of
+//     segments of files that never change, and these are shared and counted.
+//
+// # Durability of the directory store
+//
+// A write is acknowledged after the transaction of the index that makes it
+// visible was committed and synced; writes that wait at the same time share a
+// commit. The body was written to its file before.
+//
+// So an acknowledged write survives the death of the process at any moment,
+// kill -9 included. An unacknowledged one is there wholly or not at all.
+//
+// A power cut cannot damage the index. Without Config.Sync it may cost the
+// bodies of the writes of the last half minute or so, which the kernel had not
+// yet written back; such an object answers InternalError or a broken body,
+// since its file is shorter than the index says. With Config.Sync each body is
+// synced before its commit, and a power cut costs nothing that was
+// acknowledged, as long as the file system writes a file's directory entry
+// before or with a later sync of the index (ext4 and XFS do: one journal).
+//
+// What a crash leaves behind is cleaned up when the store is next opened:
+// files under tmp whose blob the index knows get their final name, the others
+// are removed, and so are the files of blobs in the index's trash. This looks
+// only at what was in flight, never at the whole store.
+//
+// # Layout on disk
+//
+//	root/index.db           bbolt; index.go names the tables
+//	root/tmp/<blob>         being written, or committed a moment ago
+//	root/objects/<xx>/<blob>
+//
+// # Locks
+//
+// The index orders all changes: bbolt's single writer is one goroutine, owned
+// by the store and ended by Close. store.mu guards what is being read and what
+// is to be removed; it is innermost. Nothing waits for a client under a lock.
+//
+// # What it does not do
+//
+// It does not encrypt: the headers of server-side encryption are remembered,
+// answered and enforced, the bytes are stored as they came. There is no TLS;
+// put a proxy in front. Signed accounts may do everything.
+package cosserver

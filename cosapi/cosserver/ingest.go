@@ -1,0 +1,192 @@
+package cosserver
+
+import (
+	"bytes"
+	"crypto/md5"
+	"crypto/rand"
+	"crypto/sha1"
+	"encoding/base64"
+	"encoding/hex"
+	"hash"
+	"io"
+	"strings"
+	"sync"
+
+	"cosfs/cosapi"
+)
+
+// Limits of bodies (cos-api.md 3.0.5).
+const (
+	maxPutSize    = 5 << 30 // bytes of a PUT, a part, an append or a simple copy
+	maxDocument   = 2 << 20 // bytes of a request's XML or JSON
+	minPartSize   = 1 << 20 // bytes of a part that is not the last
+	maxPartNumber = 10000
+	copyBuffer    = 256 << 10
+)
+
+// content is a body that was received and stored, not yet committed.
+type content struct {
+	segments []segment // none when it is empty
+	size     int64
+	md5      []byte
+	crc64    uint64
+}
+
+// buffers hands out copy buffers; a server needs one per body in flight.
+type buffers struct{ pool sync.Pool }
+
+func (b *buffers) get() *[]byte {
+	if p, ok := b.pool.Get().(*[]byte); ok {
+		return p
+	}
+	p := make([]byte, copyBuffer)
+	return &p
+}
+
+// receive streams the request's body into a blob, computing its checksums on
+// the way, and compares it with those the request announces. The blob belongs
+// to the caller: commit it or drop it.
+func (c *call) receive() (content, error) {
+	if c.r.ContentLength > maxPutSize {
+		return content{}, failure("EntityTooLarge")
+	}
+	check, err := c.bodyCheck()
+	if err != nil {
+		return content{}, err
+	}
+	w, err := c.s.store.blobs.create(c.r.ContentLength)
+	if err != nil {
+		return content{}, err
+	}
+	sums := []hash.Hash{md5.New(), cosapi.NewCRC64()}
+	if check.sha1 != nil {
+		sums = append(sums, sha1.New())
+	}
+	size, err := c.copyBody(w, sums)
+	if err == nil {
+		err = check.compare(sums)
+	}
+	if err != nil || size == 0 {
+		w.abort()
+		return emptyContent(), err
+	}
+	id, err := w.finish()
+	if err != nil {
+		return content{}, err
+	}
+	return content{
+		segments: []segment{{Blob: id, Len: size}}, size: size,
+		md5: sums[0].Sum(nil), crc64: sums[1].(hash.Hash64).Sum64(),
+	}, nil
+}
+
+func emptyContent() content {
+	sum := md5.Sum(nil)
+	return content{md5: sum[:]}
+}
+
+// copyBody reads the body to its end.
+func (c *call) copyBody(w io.Writer, sums []hash.Hash) (size int64, err error) {
+	buf := c.s.buffers.get()
+	defer c.s.buffers.pool.Put(buf)
+	body := c.limited(c.r.Body)
+	for {
+		n, err := body.Read(*buf)
+		if n > 0 {
+			size += int64(n)
+			c.s.bytesIn.Add(int64(n))
+			if size > maxPutSize {
+				return size, failure("EntityTooLarge")
+			}
+			for _, h := range sums {
+				h.Write((*buf)[:n])
+			}
+			if _, err := w.Write((*buf)[:n]); err != nil {
+				return size, err
+			}
+		}
+		if err == io.EOF {
+			return size, nil
+		}
+		if err != nil {
+			return size, err
+		}
+	}
+}
+
+// drop gives up a body that was received and not committed.
+func (s *Server) drop(body content) {
+	for _, seg := range body.segments {
+		if err := s.store.blobs.remove(seg.Blob); err != nil {
+			s.cfg.Log.Warn("blob not removed; it goes when the store is next opened", "blob", seg.Blob, "err", err)
+		}
+	}
+}
+
+// bodyCheck holds the digests a request announces; nil ones are not given.
+type bodyCheck struct{ md5, sha1 []byte }
+
+func (c *call) bodyCheck() (bodyCheck, error) {
+	var check bodyCheck
+	if v := c.r.Header.Get("Content-MD5"); v != "" {
+		sum, err := base64.StdEncoding.DecodeString(v)
+		if err != nil || len(sum) != md5.Size {
+			return check, failure("InvalidDigest")
+		}
+		check.md5 = sum
+	}
+	if v := c.r.Header.Get("x-cos-content-sha1"); v != "" {
+		sum, err := hex.DecodeString(strings.ToLower(v))
+		if err != nil || len(sum) != sha1.Size {
+			return check, failure("InvalidSHA1Digest")
+		}
+		check.sha1 = sum
+	}
+	return check, nil
+}
+
+// compare expects the sums in the order md5, crc64, sha1.
+func (b bodyCheck) compare(sums []hash.Hash) error {
+	if b.md5 != nil && !bytes.Equal(b.md5, sums[0].Sum(nil)) {
+		return failure("BadDigest")
+	}
+	if b.sha1 != nil && !bytes.Equal(b.sha1, sums[2].Sum(nil)) {
+		return failure("InvalidSHA1Digest")
+	}
+	return nil
+}
+
+// document reads a request's XML or JSON and checks its digest.
+func (c *call) document() ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(c.r.Body, maxDocument+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > maxDocument {
+		return nil, failure("MalformedXML").because("the document is larger than 2 MiB")
+	}
+	check, err := c.bodyCheck()
+	if err != nil {
+		return nil, err
+	}
+	sum := md5.Sum(b)
+	if check.md5 != nil && !bytes.Equal(check.md5, sum[:]) {
+		return nil, failure("BadDigest")
+	}
+	return b, nil
+}
+
+// needLength refuses a body of unknown length.
+func (c *call) needLength(chunkedToo bool) error {
+	if c.r.ContentLength < 0 && !chunkedToo ||
+		c.r.ContentLength == 0 && c.r.Header.Get("Content-Length") == "" && len(c.r.TransferEncoding) == 0 {
+		return failure("MissingContentLength")
+	}
+	return nil
+}
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b) // never fails
+	return b
+}

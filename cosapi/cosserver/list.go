@@ -1,0 +1,130 @@
+package cosserver
+
+import "net/http"
+
+// maxRows bounds a page of any listing but that of buckets.
+const maxRows = 1000
+
+// listObjects is GET Bucket (cos-api.md 3.2.4).
+func (c *call) listObjects() error {
+	q := listQuery{prefix: c.q.get("prefix"), delimiter: c.q.get("delimiter"), marker: c.q.get("marker")}
+	var err error
+	if q.max, err = c.q.count("max-keys", maxRows); err != nil {
+		return err
+	}
+	encode, err := nameEncoder(c.q.get("encoding-type"))
+	if err != nil {
+		return err
+	}
+	rows, more, err := c.s.store.list(c.bucket, q)
+	if err != nil {
+		return err
+	}
+	c.w.Header().Set("x-cos-bucket-region", c.s.cfg.Region)
+	x := newXML()
+	x.open("ListBucketResult")
+	x.text("Name", c.bucket)
+	if c.q.get("encoding-type") != "" {
+		x.text("EncodingType", "url")
+	}
+	x.text("Prefix", encode(q.prefix))
+	x.text("Marker", encode(q.marker))
+	x.number("MaxKeys", int64(q.max))
+	x.text("Delimiter", q.delimiter)
+	x.bool("IsTruncated", more)
+	if more {
+		x.text("NextMarker", encode(rows[len(rows)-1].name))
+	}
+	c.writeRows(x, rows, encode)
+	x.close("ListBucketResult")
+	return c.xml(http.StatusOK, x)
+}
+
+// writeRows writes common prefixes first and objects then, as COS does.
+func (c *call) writeRows(x *xmlWriter, rows []listRow, encode func(string) string) {
+	for _, row := range rows {
+		if row.prefix {
+			writePrefix(x, encode(row.name))
+		}
+	}
+	owner := appID(c.bucket)
+	for _, row := range rows {
+		if row.prefix {
+			continue
+		}
+		x.open("Contents")
+		x.text("Key", encode(row.name))
+		x.time("LastModified", row.Modified)
+		x.text("ETag", quote(row.ETag))
+		x.number("Size", row.Size)
+		writeOwner(x, "Owner", owner)
+		x.text("StorageClass", className(row.StorageClass))
+		x.close("Contents")
+	}
+}
+
+func writePrefix(x *xmlWriter, prefix string) {
+	x.open("CommonPrefixes")
+	x.text("Prefix", prefix)
+	x.close("CommonPrefixes")
+}
+
+func writeOwner(x *xmlWriter, element, id string) {
+	x.open(element)
+	x.text("ID", id)
+	x.text("DisplayName", id)
+	x.close(element)
+}
+
+// listUploads is List Multipart Uploads (cos-api.md 3.2.6).
+func (c *call) listUploads() error {
+	q := listQuery{prefix: c.q.get("prefix"), delimiter: c.q.get("delimiter"), marker: c.q.get("key-marker")}
+	var err error
+	if q.max, err = c.q.count("max-uploads", maxRows); err != nil {
+		return err
+	}
+	encode, err := nameEncoder(c.q.get("encoding-type"))
+	if err != nil {
+		return err
+	}
+	idMarker := c.q.get("upload-id-marker")
+	rows, more, err := c.s.store.uploads(c.bucket, q, idMarker)
+	if err != nil {
+		return err
+	}
+	x := newXML()
+	x.open("ListMultipartUploadsResult")
+	x.text("Bucket", c.bucket)
+	x.text("EncodingType", c.q.get("encoding-type"))
+	x.text("KeyMarker", encode(q.marker))
+	x.text("UploadIdMarker", idMarker)
+	if more {
+		last := rows[len(rows)-1]
+		x.text("NextKeyMarker", encode(last.key))
+		x.text("NextUploadIdMarker", last.id)
+	}
+	x.number("MaxUploads", int64(q.max))
+	x.bool("IsTruncated", more)
+	x.text("Prefix", encode(q.prefix))
+	x.text("Delimiter", q.delimiter)
+	writeUploads(x, rows, encode)
+	x.close("ListMultipartUploadsResult")
+	return c.xml(http.StatusOK, x)
+}
+
+func writeUploads(x *xmlWriter, rows []uploadRow, encode func(string) string) {
+	for _, row := range rows {
+		if row.prefix {
+			writePrefix(x, encode(row.key))
+			continue
+		}
+		x.open("Upload")
+		x.text("Key", encode(row.key))
+		x.text("UploadId", row.id)
+		writeOwner(x, "Initiator", row.owner)
+		writeOwner(x, "Owner", row.owner)
+		x.text("StorageClass", className(row.class))
+		x.time("Initiated", row.initiated)
+		x.close("Upload")
+	}
+}

@@ -1,0 +1,14 @@
+// Package costest is what tests of COS clients need: a server like httptest's,
+// rules that make it fail, and the conformance suite.
+//
+// NewServer starts a cosserver on 127.0.0.1 with one bucket and random keys
+// and stops it when the test ends. Faults makes chosen requests go wrong.
+// TestClient holds a client and the service behind it to cos-api.md: it runs
+// against our server in every go test, and unchanged against a real bucket
+// when the variables of Endpoint are set.
+//
+// # Ownership and locks
+//
+// A Server belongs to the test that made it. Faults has one lock, held only
+// while the rules are looked through; OnHit is called without it.
+package costest
