@@ -1,0 +1,135 @@
+package cache
+
+import (
+	"strings"
+	"time"
+
+	"cosfs/cosapi"
+)
+
+
+// Learn takes a version that COS has just acknowledged to us: its attributes
+// hold for the first listed row with the same ETag and size within 2 s of
+// obj.Modified (the Date of the answer), and until then its name is answered
+// from here. obj.Key with a trailing slash is a directory's marker.
+func (n *Names) Learn(obj cosapi.Object) {
+	obj.Listed = false
+	now := n.now()
+	n.memory.put(obj, now, true)
+	key, isDir := strings.CutSuffix(obj.Key, "/")
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.overtakeLocked(key)
+	n.answers.Add(key, &answer{Name: Name{Object: obj, Dir: isDir, Marker: isDir, Until: now.Add(n.ttl)}})
+	if isDir {
+		n.setMarkerLocked(key, &obj)
+		n.enterDirLocked(key, now)
+		return
+	}
+	n.recordLocked(change{key: key, at: now, row: rowOf(&obj, 0)})
+	dir, _ := splitKey(key)
+	n.enterDirLocked(dir, now)
+}
+
+// Removed takes the deletion of key that COS has just acknowledged to us; a
+// trailing slash names a directory's marker.
+func (n *Names) Removed(key string) {
+	now := n.now()
+	n.memory.forget(key)
+	path, isDir := strings.CutSuffix(key, "/")
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.overtakeLocked(path)
+	n.answers.Remove(path)
+	if !isDir {
+		n.recordLocked(change{key: path, at: now, gone: true})
+		return
+	}
+	n.setMarkerLocked(path, nil)
+	if d, ok := n.dirs.Peek(path); ok && d.list != nil && d.list.whole() && d.list.fresh(now) && d.list.rows.count == 0 {
+		n.recordLocked(change{key: key, at: now, gone: true})
+		return
+	}
+	n.forgetListingLocked(path) // whether it still is a directory is not known
+}
+
+// Forget drops what is known of the path key, its attributes too, and the
+// listings of it and of its parent.
+func (n *Names) Forget(key string) {
+	key = strings.TrimSuffix(key, "/")
+	n.memory.forget(key)
+	n.memory.forget(key + "/")
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.overtakeLocked(key)
+	n.answers.Remove(key)
+	n.forgetListingLocked(key)
+	n.dirs.Remove(key)
+}
+
+// ForgetTree is Forget for dir and everything below it.
+func (n *Names) ForgetTree(dir string) {
+	n.memory.forgetTree(dir)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for q := range n.flights {
+		if within(q.key, dir) {
+			n.overtakeLocked(q.key)
+		}
+	}
+	for _, key := range n.answers.Keys() {
+		if within(key, dir) {
+			n.answers.Remove(key)
+		}
+	}
+	for _, key := range n.dirs.Keys() {
+		if within(key, dir) {
+			n.dirs.Remove(key)
+		}
+	}
+	n.forgetListingLocked(dir)
+}
+
+// forgetListingLocked drops everything a listing or a recent change says of
+// path in its parent.
+func (n *Names) forgetListingLocked(path string) {
+	dir, base := splitKey(path)
+	d, ok := n.dirs.Peek(dir)
+	if !ok || path == "" {
+		return
+	}
+	n.detachLocked(d)
+	delete(d.recent, base)
+}
+
+// setMarkerLocked notes the marker of dir in the listing of it.
+func (n *Names) setMarkerLocked(dir string, obj *cosapi.Object) {
+	d, ok := n.dirs.Peek(dir)
+	if !ok || d.list == nil {
+		return
+	}
+	d.list.marker = nil
+	if obj != nil {
+		r := rowOf(obj, len(obj.Key))
+		d.list.marker = &r
+	}
+}
+
+// enterDirLocked makes dir and its parents known as directories: something
+// was stored below.
+func (n *Names) enterDirLocked(dir string, now time.Time) {
+	for dir != "" {
+		n.overtakeLocked(dir)
+		if a, ok := n.answers.Peek(dir); ok && !a.Dir {
+			n.answers.Remove(dir)
+		}
+		parent, base := splitKey(dir)
+		if d, ok := n.dirs.Peek(parent); ok && d.list != nil && d.list.covers(base) {
+			if r, ok := d.list.rows.get(base); ok && r.dir {
+				return // and so are its parents
+			}
+		}
+		n.recordLocked(change{key: dir + "/", at: now, row: row{key: dir + "/", dir: true}})
+		dir = parent
+	}
+}

@@ -1,0 +1,122 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"cosfs/cosapi"
+)
+
+// finish completes the attributes of a name that a listing has shown: from
+// memory, or from a HEAD if Exact.
+func (n *Names) finish(ctx context.Context, key string, name Name, now time.Time) (Name, error) {
+	if !name.Object.Listed {
+		return name, nil
+	}
+	if name.Dir && !name.Marker {
+		n.mu.Lock()
+		n.markLocked(key, &name, now)
+		n.mu.Unlock()
+	}
+	if n.memory.fill(&name.Object, now) || !n.exact {
+		return name, nil
+	}
+	if name.Dir {
+		return n.headMarker(ctx, key, name)
+	}
+	return n.headFile(ctx, key, name)
+}
+
+// markLocked adds what is known of the marker of the listed directory key.
+func (n *Names) markLocked(key string, name *Name, now time.Time) {
+	if d, ok := n.dirs.Peek(key); ok && d.list != nil && d.list.start == "" && d.list.pages > 0 && d.list.fresh(now) {
+		if d.list.marker == nil {
+			name.Object.Listed = false
+			return
+		}
+		name.Object, name.Marker = d.list.marker.object(), true
+		return
+	}
+	if a, ok := n.answers.Get(key); ok && now.Before(a.Until) && a.Dir {
+		name.Object, name.Marker = a.Object, a.Marker
+	}
+}
+
+// headMarker asks for the marker of the directory key.
+func (n *Names) headMarker(ctx context.Context, key string, name Name) (Name, error) {
+	found, err := n.share(ctx, question{aboutMarker, key},
+		func() (Name, error) {
+			o, err := n.head(key + "/")
+			until := n.now().Add(n.ttl)
+			if errors.Is(err, cosapi.NotFound) {
+				return Name{Object: cosapi.Object{Version: cosapi.Version{Key: key + "/"}}, Dir: true, Until: until}, nil
+			}
+			return Name{Object: o, Dir: true, Marker: true, Until: until}, err
+		},
+		func(name Name, err error) { n.keepLocked(key, name, err) })
+	if err != nil {
+		return Name{}, err
+	}
+	found.Until = earlier(found.Until, name.Until)
+	return found, nil
+}
+
+// headFile asks for the attributes of the listed object key. If the bucket
+// has another version by now, or none, the listing learns that.
+func (n *Names) headFile(ctx context.Context, key string, name Name) (Name, error) {
+	found, err := n.share(ctx, question{aboutFile, key},
+		func() (Name, error) {
+			o, err := n.head(key)
+			if errors.Is(err, cosapi.NotFound) {
+				return Name{Until: n.now().Add(n.negativeTTL)}, cosapi.NotFound
+			}
+			return Name{Object: o}, err
+		},
+		func(found Name, err error) {
+			switch {
+			case errors.Is(err, cosapi.NotFound):
+				n.applyLocked(change{key: key, gone: true})
+			case err == nil && found.Object.Version != name.Object.Version:
+				n.applyLocked(change{key: key, row: rowOf(&found.Object, 0)})
+			}
+		})
+	if err != nil {
+		return found, err
+	}
+	found.Until = name.Until
+	return found, nil
+}
+
+// head is a HEAD for attributes; of these at most Parallel run at once.
+func (n *Names) head(key string) (cosapi.Object, error) {
+	select {
+	case n.heads <- struct{}{}:
+	case <-n.ctx.Done():
+		return cosapi.Object{}, &cosapi.Error{Op: "Lookup", Key: key, Kind: cosapi.Canceled, Err: n.ctx.Err()}
+	}
+	defer func() { <-n.heads }()
+	o, err := n.bucket.Head(n.ctx, key)
+	if err == nil {
+		n.memory.put(o, n.now(), false)
+	}
+	return o, err
+}
+
+// finishRows is finish for a page. It leaves out what is gone meanwhile, and
+// leaves listed what the bucket refuses to describe (no right to it, or
+// encrypted with a key of the customer).
+func (n *Names) finishRows(ctx context.Context, dir string, rows []Row, now time.Time) ([]Row, error) {
+	n.mu.Lock()
+	for i := range rows {
+		if r := &rows[i]; r.Dir {
+			n.markLocked(r.Object.Key[:len(r.Object.Key)-1], &r.Name, now)
+		}
+	}
+	n.mu.Unlock()
+	missing := n.memory.fillRows(rows, now)
+	if len(missing) == 0 || !n.exact {
+		return rows, nil
+	}
+	return n.headRows(ctx, prefixOf(dir), rows, missing, now)
+}

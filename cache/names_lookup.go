@@ -1,0 +1,188 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"cosfs/cosapi"
+)
+
+const (
+	// askedAgain is how soon after a question about one name of a directory
+	// the next one lists the directory instead.
+	askedAgain = time.Second
+	// maxLookupPages bounds the listing for the sake of a single name.
+	maxLookupPages = 4
+)
+
+// Lookup says what key is. An absent name is the bare cosapi.NotFound or an
+// error of that Kind, and Name.Until says how long that holds; other errors
+// are the bucket's. A fresh listing of the parent answers without a request
+// (but for attributes it does not show, if Exact); a kept answer does; else
+// it takes one round trip.
+func (n *Names) Lookup(ctx context.Context, key string) (Name, error) {
+	now := n.now()
+	if key == "" {
+		return Name{Dir: true, Until: now.Add(n.ttl)}, nil
+	}
+	dir, base := splitKey(key)
+	if !isName(base) {
+		return Name{Until: now.Add(n.ttl)}, cosapi.NotFound
+	}
+	n.mu.Lock()
+	name, absent, known := n.knownLocked(key, dir, base, now)
+	n.mu.Unlock()
+	if !known {
+		var err error
+		if name, absent, err = n.find(ctx, key, dir, base, now); err != nil {
+			return name, err
+		}
+	}
+	if absent {
+		return name, cosapi.NotFound
+	}
+	return n.finish(ctx, key, name, now)
+}
+
+// knownLocked answers from memory.
+func (n *Names) knownLocked(key, dir, base string, now time.Time) (name Name, absent, known bool) {
+	if d, ok := n.dirs.Get(dir); ok && d.list != nil && d.list.fresh(now) && d.list.covers(base) {
+		name, absent = n.listedLocked(d.list, base, now)
+		return name, absent, true
+	}
+	if a, ok := n.answers.Get(key); ok && now.Before(a.Until) {
+		return a.Name, a.absent, true
+	}
+	return Name{}, false, false
+}
+
+// listedLocked is the answer of a listing that covers base.
+func (n *Names) listedLocked(l *listing, base string, now time.Time) (name Name, absent bool) {
+	r, ok := l.rows.get(base)
+	if !ok {
+		return Name{Until: earlier(l.until, now.Add(n.negativeTTL))}, true
+	}
+	return r.name(l.until), false
+}
+
+// find asks the bucket: for the name, or for the whole directory when this is
+// the second question about it in a row.
+func (n *Names) find(ctx context.Context, key, dir, base string, now time.Time) (name Name, absent bool, err error) {
+	if err := cosapi.CheckKey(key); err != nil {
+		if errors.Is(err, cosapi.NameTooLong) {
+			return Name{}, false, err
+		}
+		return Name{Until: now.Add(n.ttl)}, true, nil // COS cannot hold such a key
+	}
+	n.mu.Lock()
+	d := n.directoryLocked(dir)
+	again := now.Sub(d.asked) < askedAgain && !now.Before(d.large) && !d.list.beyondLookup(now)
+	d.asked = now
+	n.mu.Unlock()
+	if again {
+		name, absent, known, err := n.findListed(ctx, dir, base, now)
+		if known || err != nil {
+			return name, absent, err
+		}
+	}
+	name, err = n.share(ctx, question{aboutName, key},
+		func() (Name, error) { return n.ask(key) },
+		func(name Name, err error) { n.keepLocked(key, name, err) })
+	return name, false, err
+}
+
+// beyondLookup says that a reader has a fresh listing of a directory too
+// large to list it for a single name.
+func (l *listing) beyondLookup(now time.Time) bool {
+	return l != nil && l.fresh(now) && !l.whole() && (l.start != "" || l.pages >= maxLookupPages)
+}
+
+// findListed lists dir until the listing covers base. known is false if it is
+// too large for that.
+func (n *Names) findListed(ctx context.Context, dir, base string, now time.Time) (name Name, absent, known bool, err error) {
+	n.mu.Lock()
+	l := n.listingLocked(dir, "", now)
+	n.mu.Unlock()
+	for {
+		n.mu.Lock()
+		if l.covers(base) {
+			name, absent = n.listedLocked(l, base, now)
+			n.mu.Unlock()
+			return name, absent, true, nil
+		}
+		if l.pages >= maxLookupPages {
+			n.directoryLocked(dir).large = l.until
+			n.mu.Unlock()
+			return Name{}, false, false, nil
+		}
+		f := n.extendLocked(l)
+		n.mu.Unlock()
+		if err := f.wait(ctx, "Lookup", prefixOf(dir)+base); err != nil {
+			return Name{}, false, false, err
+		}
+	}
+}
+
+// ask is one round trip for one name. A directory wins over a file.
+func (n *Names) ask(key string) (Name, error) {
+	var (
+		file cosapi.Object
+		page cosapi.Page
+		none error // why there is no file
+		g    errgroup.Group
+	)
+	g.Go(func() error {
+		file, none = n.bucket.Head(n.ctx, key)
+		return nil
+	})
+	if markerFits(key) {
+		g.Go(func() (err error) {
+			page, err = n.bucket.List(n.ctx, cosapi.ListOptions{Prefix: key + "/", Max: 1})
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return Name{}, err
+	}
+	now := n.now()
+	switch {
+	case len(page.Entries) > 0:
+		return n.implied(key, page.Entries[0].Object, now), nil
+	case none == nil:
+		n.memory.put(file, now, false)
+		return Name{Object: file, Until: now.Add(n.ttl)}, nil
+	case errors.Is(none, cosapi.NotFound):
+		return Name{Until: now.Add(n.negativeTTL)}, cosapi.NotFound
+	}
+	return Name{}, none
+}
+
+// implied is the directory key, of which first is the first object.
+func (n *Names) implied(key string, first cosapi.Object, now time.Time) Name {
+	name := Name{Dir: true, Until: now.Add(n.ttl)}
+	if first.Key == key+"/" {
+		name.Object, name.Marker = first, true
+		return name
+	}
+	name.Object.Key = key + "/"
+	return name
+}
+
+// keepLocked keeps an answer about key for its time.
+func (n *Names) keepLocked(key string, name Name, err error) {
+	absent := errors.Is(err, cosapi.NotFound)
+	if err != nil && !absent {
+		return
+	}
+	n.answers.Add(key, &answer{Name: name, absent: absent})
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,182 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"cosfs/cosapi"
+)
+
+// Row is one child of a directory.
+type Row struct {
+	Base string // the last path element
+	Name
+}
+
+// Rows is a page of the children of dir, in byte order of Base, strictly
+// after the base `after` ("" begins). more says that another page may follow.
+// A page has at most 1000 rows, often fewer, and is empty only at the end.
+// Attributes are complete if Exact. A directory of any size is read through a
+// window of at most MaxRows rows; a directory that does not exist is empty.
+// Base and the strings of Object share memory with the kept listing.
+func (n *Names) Rows(ctx context.Context, dir, after string) (rows []Row, more bool, err error) {
+	now := n.now()
+	n.mu.Lock()
+	l := n.listingLocked(dir, after, now)
+	n.mu.Unlock()
+	for {
+		listed, until, more, err := n.nextRows(ctx, l, after)
+		if err != nil || len(listed) == 0 {
+			return nil, false, err
+		}
+		rows := make([]Row, len(listed))
+		for i := range listed {
+			rows[i] = Row{Base: listed[i].base(), Name: listed[i].name(until)}
+		}
+		after = rows[len(rows)-1].Base
+		rows, err = n.finishRows(ctx, dir, rows, now)
+		if err != nil || len(rows) > 0 || !more {
+			return rows, more, err
+		}
+	}
+}
+
+// Listed says whether a complete fresh listing of dir is in memory.
+func (n *Names) Listed(dir string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	d, ok := n.dirs.Get(dir)
+	return ok && d.list != nil && d.list.whole() && d.list.fresh(n.now())
+}
+
+// listingLocked is the fresh listing of dir if it can serve what comes after
+// `after` without reading what lies between, else a new one in its place.
+func (n *Names) listingLocked(dir, after string, now time.Time) *listing {
+	d := n.directoryLocked(dir)
+	if l := d.list; l != nil && l.fresh(now) && l.start <= after && (after == l.start || after <= l.last) {
+		return l
+	}
+	n.detachLocked(d)
+	d.list = newListing(dir, after)
+	d.list.attached = true
+	return d.list
+}
+
+// nextRows reads on until rows after `after` are final, and has the page that
+// follows them fetched ahead.
+func (n *Names) nextRows(ctx context.Context, l *listing, after string) (rows []row, until time.Time, more bool, err error) {
+	for {
+		n.mu.Lock()
+		rows, more = l.rows.page(after, l.limit, pageRows)
+		done := l.complete || len(rows) > 0
+		var f *flight
+		if !more && !l.complete {
+			more = true
+			f = n.extendLocked(l)
+		}
+		until = l.until
+		n.mu.Unlock()
+		if done {
+			return rows, until, more, nil
+		}
+		if err := f.wait(ctx, "Readdir", l.dir); err != nil {
+			return nil, until, false, err
+		}
+	}
+}
+
+// extendLocked has the next page of l fetched, or joins who does.
+func (n *Names) extendLocked(l *listing) *flight {
+	if l.flight != nil {
+		return l.flight
+	}
+	o, probe := l.request(min(maxHeld, n.maxRows/2))
+	asked := n.now()
+	f := n.launchLocked(func(f *flight) {
+		page, err := n.bucket.List(n.ctx, o)
+		if err == nil {
+			n.memory.bind(page.Entries)
+		}
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		l.flight = nil
+		switch {
+		case err != nil:
+			f.err = err
+		case probe != "":
+			l.probedFor(probe, len(page.Entries) > 0)
+		case page.Next != "" && page.Next == o.Marker:
+			f.err = &cosapi.Error{Op: "Readdir", Key: l.dir, Kind: cosapi.Unavailable, Message: "the listing does not advance; the endpoint answers every page with the same marker"}
+		default:
+			n.absorbLocked(l, page, asked)
+		}
+	})
+	if !n.closed {
+		l.flight = f
+	}
+	return f
+}
+
+// absorbLocked adds a page to l and keeps the rows of all listings in bounds.
+func (n *Names) absorbLocked(l *listing, page cosapi.Page, asked time.Time) {
+	before, frontier := l.rows.count, l.last
+	n.hideLocked(l.absorb(page, asked.Add(n.ttl)))
+	n.replayLocked(l, frontier, asked)
+	if !l.attached {
+		return
+	}
+	n.rows += l.rows.count - before
+	for n.rows > n.maxRows {
+		_, oldest, _ := n.dirs.GetOldest()
+		if oldest.list == l {
+			break
+		}
+		n.dirs.RemoveOldest()
+	}
+	for n.rows > n.maxRows && len(l.rows.chunks) > 1 {
+		before := l.rows.count
+		l.start = l.rows.shed()
+		n.rows += l.rows.count - before
+	}
+}
+
+// detachLocked takes the listing out of d; its readers finish with it.
+func (n *Names) detachLocked(d *directory) {
+	if d.list == nil {
+		return
+	}
+	n.rows -= d.list.rows.count
+	d.list.attached = false
+	d.list = nil
+}
+
+// headRows asks for the attributes of the rows that miss them, in parallel.
+func (n *Names) headRows(ctx context.Context, prefix string, rows []Row, missing []int, now time.Time) ([]Row, error) {
+	gone := make([]bool, len(rows))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(n.parallel)
+	for _, i := range missing {
+		g.Go(func() error {
+			name, err := n.finish(ctx, prefix+rows[i].Base, rows[i].Name, now)
+			switch {
+			case err == nil:
+				rows[i].Name = name
+			case errors.Is(err, cosapi.NotFound):
+				gone[i] = true
+			case errors.Is(err, cosapi.Denied), errors.Is(err, cosapi.Invalid):
+			default:
+				return err
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	i := -1
+	return slices.DeleteFunc(rows, func(Row) bool { i++; return gone[i] }), nil
+}
