@@ -13,7 +13,7 @@ import (
 type Fault struct {
 	Delay       time.Duration   // waited before anything else
 	Hold        <-chan struct{} // likewise, until it is closed or the client goes; nil: not
-	ResetBefore bool          // the connection is reset; nothing happened in the store
+	ResetBefore bool            // the connection is reset; nothing happened in the store
 	// Status and Code answer with an error in place of handling the request.
 	// One of them is enough: the other follows.
 	Status int
