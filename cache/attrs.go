@@ -80,17 +80,17 @@ func (m *attrMemory) fill(o *cosapi.Object, now time.Time) bool {
 	return m.fillLocked(o, now)
 }
 
-// fillRows is fill for a page; it returns the indices of what stays incomplete.
-func (m *attrMemory) fillRows(rows []Row, now time.Time) (incomplete []int) {
+// fillRows is fill for a page, and says whether all of it is complete.
+func (m *attrMemory) fillRows(rows []Row, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	complete := true
 	for i := range rows {
-		o := &rows[i].Object
-		if o.Listed && !m.fillLocked(o, now) {
-			incomplete = append(incomplete, i)
+		if o := &rows[i].Object; o.Listed && !m.fillLocked(o, now) {
+			complete = false
 		}
 	}
-	return incomplete
+	return complete
 }
 
 func (m *attrMemory) fillLocked(o *cosapi.Object, now time.Time) bool {

@@ -7,7 +7,6 @@ import (
 	"cosfs/cosapi"
 )
 
-
 // Learn takes a version that COS has just acknowledged to us: its attributes
 // hold for the first listed row with the same ETag and size within 2 s of
 // obj.Modified (the Date of the answer), and until then its name is answered

@@ -3,7 +3,10 @@ package cache
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"cosfs/cosapi"
 )
@@ -114,9 +117,38 @@ func (n *Names) finishRows(ctx context.Context, dir string, rows []Row, now time
 		}
 	}
 	n.mu.Unlock()
-	missing := n.memory.fillRows(rows, now)
-	if len(missing) == 0 || !n.exact {
+	if n.memory.fillRows(rows, now) || !n.exact {
 		return rows, nil
 	}
-	return n.headRows(ctx, prefixOf(dir), rows, missing, now)
+	return n.headRows(ctx, prefixOf(dir), rows, now)
+}
+
+// headRows asks for the attributes of the rows that miss them, in parallel.
+func (n *Names) headRows(ctx context.Context, prefix string, rows []Row, now time.Time) ([]Row, error) {
+	gone := make([]bool, len(rows))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(n.parallel)
+	for i := range rows {
+		if !rows[i].Object.Listed {
+			continue
+		}
+		g.Go(func() error {
+			name, err := n.finish(ctx, prefix+rows[i].Base, rows[i].Name, now)
+			switch {
+			case err == nil:
+				rows[i].Name = name
+			case errors.Is(err, cosapi.NotFound):
+				gone[i] = true
+			case errors.Is(err, cosapi.Denied), errors.Is(err, cosapi.Invalid):
+			default:
+				return err
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	i := -1
+	return slices.DeleteFunc(rows, func(Row) bool { i++; return gone[i] }), nil
 }

@@ -2,11 +2,7 @@ package cache
 
 import (
 	"context"
-	"errors"
-	"slices"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"cosfs/cosapi"
 )
@@ -109,7 +105,7 @@ func (n *Names) extendLocked(l *listing) *flight {
 			f.err = err
 		case probe != "":
 			l.probedFor(probe, len(page.Entries) > 0)
-		case page.Next != "" && page.Next == o.Marker:
+		case page.Next != "" && page.Next <= o.Marker:
 			f.err = &cosapi.Error{Op: "Readdir", Key: l.dir, Kind: cosapi.Unavailable, Message: "the listing does not advance; the endpoint answers every page with the same marker"}
 		default:
 			n.absorbLocked(l, page, asked)
@@ -152,31 +148,4 @@ func (n *Names) detachLocked(d *directory) {
 	n.rows -= d.list.rows.count
 	d.list.attached = false
 	d.list = nil
-}
-
-// headRows asks for the attributes of the rows that miss them, in parallel.
-func (n *Names) headRows(ctx context.Context, prefix string, rows []Row, missing []int, now time.Time) ([]Row, error) {
-	gone := make([]bool, len(rows))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(n.parallel)
-	for _, i := range missing {
-		g.Go(func() error {
-			name, err := n.finish(ctx, prefix+rows[i].Base, rows[i].Name, now)
-			switch {
-			case err == nil:
-				rows[i].Name = name
-			case errors.Is(err, cosapi.NotFound):
-				gone[i] = true
-			case errors.Is(err, cosapi.Denied), errors.Is(err, cosapi.Invalid):
-			default:
-				return err
-			}
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	i := -1
-	return slices.DeleteFunc(rows, func(Row) bool { i++; return gone[i] }), nil
 }
