@@ -154,25 +154,15 @@ func (st *store) complete(p put, id string, list []namedPart) error {
 	})
 }
 
-// assemble checks the list as cos-api.md 3.4.6 says and joins the parts.
+// assemble joins the listed parts.
 func assemble(o *objectRecord, stored []partRecord, list []namedPart) error {
-	byNumber := make(map[int]*partRecord, len(stored))
-	for i := range stored {
-		byNumber[stored[i].Number] = &stored[i]
+	parts, err := pick(stored, list)
+	if err != nil {
+		return err
 	}
 	sums := md5.New()
 	o.Segments, o.Size, o.CRC64 = nil, 0, 0
-	for i, named := range list {
-		if i > 0 && named.Number <= list[i-1].Number {
-			return failure("InvalidPartOrder")
-		}
-		part := byNumber[named.Number]
-		if part == nil || part.ETag != strings.ToLower(named.ETag) || named.Number != i+1 {
-			return failure("InvalidPart").because(fmt.Sprintf("part %d is missing, has another ETag, or a number before it is not listed", named.Number))
-		}
-		if part.Size < minPartSize && i < len(list)-1 {
-			return failure("EntityTooSmall")
-		}
+	for _, part := range parts {
 		sum, err := hex.DecodeString(part.ETag)
 		if err != nil {
 			return err
@@ -182,8 +172,37 @@ func assemble(o *objectRecord, stored []partRecord, list []namedPart) error {
 		o.CRC64 = cosapi.CombineCRC64(o.CRC64, part.CRC64, part.Size)
 		o.Size += part.Size
 	}
-	o.ETag = fmt.Sprintf("%x-%d", sums.Sum(nil), len(list))
+	o.ETag = fmt.Sprintf("%x-%d", sums.Sum(nil), len(parts))
 	return nil
+}
+
+// pick finds the listed parts and checks the list as cos-api.md 3.4.6 says:
+// its order, its members, and then their sizes.
+func pick(stored []partRecord, list []namedPart) ([]*partRecord, error) {
+	byNumber := make(map[int]*partRecord, len(stored))
+	for i := range stored {
+		byNumber[stored[i].Number] = &stored[i]
+	}
+	for i := 1; i < len(list); i++ {
+		if list[i].Number <= list[i-1].Number {
+			return nil, failure("InvalidPartOrder")
+		}
+	}
+	parts := make([]*partRecord, len(list))
+	for i, named := range list {
+		part := byNumber[named.Number]
+		if part == nil || part.ETag != strings.ToLower(named.ETag) || named.Number != i+1 {
+			return nil, failure("InvalidPart").because(fmt.Sprintf(
+				"part %d is missing, has another ETag, or a number before it is not listed", named.Number))
+		}
+		parts[i] = part
+	}
+	for _, part := range parts[:len(parts)-1] {
+		if part.Size < minPartSize {
+			return nil, failure("EntityTooSmall")
+		}
+	}
+	return parts, nil
 }
 
 // dropUpload removes an upload with all its parts.
