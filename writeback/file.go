@@ -3,7 +3,6 @@ package writeback
 import (
 	"context"
 	"maps"
-	"net/http"
 	"os"
 	"reflect"
 	"sync"
@@ -55,6 +54,7 @@ type File struct {
 	attempt attempt
 	upload  *upload       // parts sent, for an upload that goes on
 	sent    []print       // contents of requests whose outcome is unknown
+	damaged bool          // the key holds a broken copy of ours
 	thaw    chan struct{} // not nil: writers wait until it is closed
 	holds   int           // while positive no upload starts
 	waiters []waiter
@@ -120,7 +120,7 @@ func (f *File) Options() cosapi.PutOptions {
 func (f *File) SetOptions(o cosapi.PutOptions) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if reflect.DeepEqual(f.opts, o) {
+	if reflect.DeepEqual(f.opts, cloneOptions(o)) {
 		return
 	}
 	f.opts = cloneOptions(o)
@@ -176,8 +176,14 @@ func (f *File) touchLocked(off, end int64) {
 	f.since.Add(off, end)
 }
 
+// cloneOptions shares no map, and has nil for an empty one.
 func cloneOptions(o cosapi.PutOptions) cosapi.PutOptions {
-	o.Meta = maps.Clone(o.Meta)
-	o.Header = http.Header(o.Header).Clone()
+	o.Meta, o.Header = maps.Clone(o.Meta), o.Header.Clone()
+	if len(o.Meta) == 0 {
+		o.Meta = nil
+	}
+	if len(o.Header) == 0 {
+		o.Header = nil
+	}
 	return o
 }

@@ -22,9 +22,10 @@ type Store interface {
 	Head(ctx context.Context, key string) (cosapi.Object, error)
 	Put(ctx context.Context, key string, body io.ReadSeeker, o cosapi.PutOptions) (cosapi.Object, error)
 	StartUpload(ctx context.Context, key string, o cosapi.PutOptions) (string, error)
-	UploadPart(ctx context.Context, key, uploadID string, number int, body io.ReadSeeker) (cosapi.Part, error)
+	UploadPartWith(ctx context.Context, key, uploadID string, number int, body io.ReadSeeker, o cosapi.PartOptions) (cosapi.Part, error)
 	CopyPart(ctx context.Context, key, uploadID string, number int, src cosapi.Version, r cosapi.Range) (cosapi.Part, error)
 	CompleteUpload(ctx context.Context, key, uploadID string, parts []cosapi.Part) (cosapi.Object, error)
+	CompleteExclusive(ctx context.Context, key, uploadID string, parts []cosapi.Part) (cosapi.Object, error)
 	AbortUpload(ctx context.Context, key, uploadID string) error
 	Parts(ctx context.Context, key, uploadID string) ([]cosapi.Part, error)
 }
@@ -128,6 +129,7 @@ type Stage struct {
 	lock      *os.File
 	space     space
 	transfers *semaphore.Weighted
+	buffers   sync.Pool // of *[fillStep]byte
 	// noForbid is set once the endpoint has refused x-cos-forbid-overwrite.
 	noForbid atomic.Bool
 	nextID   atomic.Uint64
@@ -159,6 +161,7 @@ func Open(c Config) (*Stage, error) {
 	}
 	s := &Stage{cfg: c, lock: lock, transfers: semaphore.NewWeighted(int64(c.Parallel)), files: map[*File]struct{}{}}
 	s.space = space{dir: c.Dir, floor: c.FreeFloor}
+	s.buffers.New = func() any { return new([fillStep]byte) }
 	s.queue.init(4 * c.Parallel)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	left, err := s.scan()

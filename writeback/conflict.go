@@ -1,0 +1,229 @@
+package writeback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"cosfs/cosapi"
+)
+
+// aim is where an upload goes and under which conditions, or why it does not.
+type aim struct {
+	key      string
+	forbid   bool     // the key must be free
+	copies   bool     // untouched ranges can be copied from the base
+	baseGone bool     // the bucket does not have the base any more
+	conflict bool     // the bucket has another version
+	done     *receipt // the bucket has our content already
+}
+
+// takeAim decides the conditions, asking COS only where it must be asked: on
+// a second try, or when the base was last checked too long ago.
+func (f *File) takeAim(ctx context.Context, ask bool) (aim, error) {
+	f.mu.RLock()
+	base, checked, damaged := f.base, f.checked, f.damaged
+	newName := !f.hasBase || f.base.Key != f.key
+	a := aim{key: f.key, copies: f.hasBase && len(f.opts.Encryption.CustomerKey) == 0}
+	f.mu.RUnlock()
+	a.forbid = newName && !f.stage.noForbid.Load()
+	if damaged {
+		// The key holds a broken copy of ours, put there a moment ago.
+		a.forbid = false
+		return a, nil
+	}
+	if !ask && (a.forbid || !newName && time.Since(checked) <= f.stage.cfg.BaseTTL) {
+		return a, nil
+	}
+	there, err := f.stage.cfg.Store.Head(ctx, a.key)
+	if errors.Is(err, cosapi.NotFound) {
+		if !newName { // removed by somebody; storing brings it back
+			a.forbid, a.copies, a.baseGone = !f.stage.noForbid.Load(), false, true
+		}
+		return a, nil
+	}
+	if err != nil {
+		return a, err
+	}
+	return f.judge(ctx, a, there, base, newName)
+}
+
+// judge compares what the bucket has under our key with what we know.
+func (f *File) judge(ctx context.Context, a aim, there, base cosapi.Object, newName bool) (aim, error) {
+	if !newName && there.ETag == base.ETag && there.Size == base.Size {
+		f.Checked(time.Now())
+		return a, nil
+	}
+	if r := f.recognise(there); r != nil {
+		a.done = r
+		return a, nil
+	}
+	if !newName && equal(there, base) {
+		f.repin(there)
+		return a, nil
+	}
+	r, err := f.compare(ctx, there)
+	if err != nil {
+		return a, err
+	}
+	a.done = r
+	a.conflict = r == nil
+	a.baseGone = a.conflict && !newName
+	return a, nil
+}
+
+// equal says that two objects have the same bytes.
+func equal(a, b cosapi.Object) bool {
+	return a.Size == b.Size && a.HasCRC64 && b.HasCRC64 && a.CRC64 == b.CRC64
+}
+
+// repin takes another version of the same bytes as the base.
+func (f *File) repin(there cosapi.Object) {
+	f.mu.Lock()
+	old := f.dropBaseLocked()
+	f.base, f.checked = there, time.Now()
+	f.mu.Unlock()
+	f.closeBase(old)
+}
+
+// recognise finds out that an object was made by a request of ours whose
+// answer was lost.
+func (f *File) recognise(there cosapi.Object) *receipt {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	for _, p := range f.sent {
+		if there.HasCRC64 && there.CRC64 == p.crc && there.Size == p.size {
+			return &receipt{object: there, gen: p.gen, attrGen: p.attrGen, sentAttr: p.attrGen}
+		}
+	}
+	return nil
+}
+
+// compare looks whether an object has our content: equal checksums, or, where
+// our content is only partly here and an earlier run may have stored it, equal
+// bytes in all we have written. Not ours: nil.
+func (f *File) compare(ctx context.Context, there cosapi.Object) (*receipt, error) {
+	f.mu.Lock()
+	size, whole, local, exposed := f.size, f.local.Covers(0, f.size), f.local.Clone(), f.attempt.exposed
+	if size != there.Size || !(whole && there.HasCRC64) && (!exposed || len(local) == 0) {
+		f.mu.Unlock()
+		return nil, nil
+	}
+	s := f.snapLocked()
+	f.mu.Unlock()
+	var same bool
+	var err error
+	if whole && there.HasCRC64 {
+		same, err = f.sameSum(ctx, there)
+	} else {
+		same, err = f.sameBytes(ctx, there, local)
+	}
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if err != nil || !same || f.gen != s.gen {
+		return nil, err
+	}
+	return &receipt{object: there, gen: s.gen, attrGen: s.attrGen, sentAttr: s.attrGen}, nil
+}
+
+func (f *File) sameSum(ctx context.Context, there cosapi.Object) (bool, error) {
+	h := cosapi.NewCRC64()
+	err := f.eachChunk(ctx, Extents{{0, there.Size}}, func(p []byte, _ int64) (bool, error) {
+		h.Write(p)
+		return true, nil
+	})
+	return err == nil && h.Sum64() == there.CRC64, err
+}
+
+func (f *File) sameBytes(ctx context.Context, there cosapi.Object, local Extents) (bool, error) {
+	b, err := f.stage.cfg.OpenBase(there.Version)
+	if err != nil {
+		return false, err
+	}
+	theirs := &baseRef{base: b, version: there.Version}
+	defer f.closeBase(theirs)
+	buf := f.stage.buffers.Get().(*[fillStep]byte)
+	defer f.stage.buffers.Put(buf)
+	same := true
+	err = f.eachChunk(ctx, local, func(p []byte, off int64) (bool, error) {
+		q := buf[:len(p)]
+		if err := theirs.readFull(ctx, q, off); err != nil {
+			return false, err
+		}
+		same = string(p) == string(q)
+		return same, nil
+	})
+	return same, err
+}
+
+// eachChunk reads ranges of the data file piece by piece, until visit has
+// seen enough.
+func (f *File) eachChunk(ctx context.Context, ranges Extents, visit func(p []byte, off int64) (more bool, err error)) error {
+	buf := f.stage.buffers.Get().(*[fillStep]byte)
+	defer f.stage.buffers.Put(buf)
+	for _, e := range ranges {
+		for off := e.Off; off < e.End; off += fillStep {
+			p := buf[:min(fillStep, e.End-off)]
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if _, err := f.ReadAt(ctx, p, off); err != nil && !errors.Is(err, io.EOF) {
+				return err
+			}
+			if more, err := visit(p, off); !more || err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sidestep stores ours beside theirs.
+func (f *File) sidestep(ctx context.Context, a aim) (receipt, error) {
+	f.abandon(ctx)
+	if err := f.fill(ctx, 0, f.Size()); err != nil {
+		return receipt{}, err
+	}
+	now := time.Now()
+	for n := 0; ; n++ {
+		to := aim{key: conflictKey(a.key, f.stage.cfg.Host, now, n), forbid: !f.stage.noForbid.Load()}
+		r, err := f.send(ctx, to)
+		if errors.Is(err, cosapi.Exists) && n < 9 {
+			continue
+		}
+		r.conflict = &ConflictError{Key: a.key, Kept: to.key}
+		return r, err
+	}
+}
+
+// Limits of names: a key (cos-api.md 1.3), and a file name of Linux.
+const (
+	maxKey  = 850
+	maxName = 255
+)
+
+// conflictKey is the name beside key for our content. Names that would be too
+// long lose the end of the original, in whole characters.
+func conflictKey(key, host string, at time.Time, n int) string {
+	host = strings.Map(func(r rune) rune {
+		if r == '/' || r < ' ' || r == utf8.RuneError {
+			return '-'
+		}
+		return r
+	}, host)
+	suffix := fmt.Sprintf(".cosfs-conflict-%.64s-%s", host, at.UTC().Format("20060102T150405.000Z"))
+	if n > 0 {
+		suffix += fmt.Sprintf("-%d", n+1)
+	}
+	dir, name := key[:strings.LastIndexByte(key, '/')+1], key[strings.LastIndexByte(key, '/')+1:]
+	room := min(maxName, maxKey-len(dir)) - len(suffix)
+	for len(name) > max(room, 0) {
+		_, last := utf8.DecodeLastRuneInString(name)
+		name = name[:len(name)-last]
+	}
+	return dir + name + suffix
+}

@@ -1,0 +1,236 @@
+package writeback
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"cosfs/cosapi"
+)
+
+// snapshot is the file at one generation, without its bytes.
+type snapshot struct {
+	gen, attrGen uint64
+	size         int64
+	base         cosapi.Version // where untouched bytes are
+	baseLen      int64
+	fresh        Extents
+	opts         cosapi.PutOptions
+}
+
+// snapLocked begins a new account of what changes from here on. Parts that
+// were sent and have changed until here are to be sent again.
+func (f *File) snapLocked() snapshot {
+	if f.upload != nil {
+		f.upload.forget(f.since)
+	}
+	f.since, f.low, f.snapGen = nil, f.size, f.gen
+	return snapshot{gen: f.gen, attrGen: f.attrGen, size: f.size, base: f.base.Version, baseLen: f.baseLen,
+		fresh: f.fresh.Clone(), opts: cloneOptions(f.opts)}
+}
+
+func (f *File) snap() snapshot {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.snapLocked()
+}
+
+// deliverTries bounds what one attempt does about answers that call for
+// another request at once: a checksum that differs, an upload or a base that
+// is gone, a key that exists.
+const deliverTries = 3
+
+// deliver brings the file's content to the bucket.
+func (f *File) deliver(ctx context.Context) (receipt, error) {
+	for try := 1; ; try++ {
+		r, err := f.try(ctx, try > 1)
+		if err == nil || try == deliverTries || ctx.Err() != nil || !f.differently(err) {
+			return r, err
+		}
+	}
+}
+
+// differently says that an immediate second try may do better, because it
+// looks first.
+func (f *File) differently(err error) bool {
+	if errors.Is(err, cosapi.Unsupported) && !f.stage.noForbid.Swap(true) {
+		return true // an endpoint without x-cos-forbid-overwrite
+	}
+	for _, kind := range []error{cosapi.Corrupt, cosapi.NoUpload, cosapi.Changed, cosapi.Exists, errReplaced} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	var base *baseError
+	return errors.As(err, &base) && errors.Is(err, cosapi.NotFound)
+}
+
+func (f *File) try(ctx context.Context, ask bool) (receipt, error) {
+	a, err := f.takeAim(ctx, ask)
+	if err != nil {
+		return receipt{}, err
+	}
+	var r receipt
+	switch {
+	case a.done != nil:
+		return *a.done, nil
+	case a.conflict:
+		r, err = f.sidestep(ctx, a)
+	default:
+		r, err = f.send(ctx, a)
+	}
+	var base *baseError
+	if a.baseGone && errors.As(err, &base) && (errors.Is(err, cosapi.Changed) || errors.Is(err, cosapi.NotFound)) {
+		return r, &ConflictError{Err: err}
+	}
+	return r, err
+}
+
+// send uploads to the aim.
+func (f *File) send(ctx context.Context, a aim) (receipt, error) {
+	if f.Size() <= f.stage.putLimit() {
+		r, tooLarge, err := f.put(ctx, a)
+		if !tooLarge {
+			return r, err
+		}
+	}
+	return f.multipart(ctx, a)
+}
+
+func (s *Stage) putLimit() int64 { return min(s.cfg.PartSize, maxPut) }
+
+// cross is the point of no return: what is sent now makes an object.
+// before tells whether there was an earlier one whose outcome is unknown.
+func (f *File) cross(ctx context.Context) (before bool, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := context.Cause(ctx); err != nil {
+		return false, err
+	}
+	before = f.attempt.exposed
+	f.attempt.decided, f.attempt.exposed = true, true
+	return before, nil
+}
+
+// print identifies the bytes of a request whose outcome is unknown.
+type print struct {
+	gen, attrGen uint64
+	size         int64
+	crc          uint64
+}
+
+// maxPrints bounds what is remembered of such requests.
+const maxPrints = 8
+
+// doubt notes how a request has failed that makes an object. sum gives the
+// checksum of what it would have made, if that is known.
+func (f *File) doubt(err error, before bool, p print, sum func() (uint64, bool)) {
+	var refused *cosapi.Error
+	definite := errors.As(err, &refused) && definiteKind(refused.Kind)
+	crc, known := uint64(0), false
+	if !definite {
+		crc, known = sum()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.attempt.decided = false
+	if definite {
+		f.attempt.exposed = before
+		return
+	}
+	if errors.Is(err, cosapi.Corrupt) {
+		f.damaged = true
+	}
+	if p.crc = crc; known {
+		f.sent = append(f.sent, p)
+		f.sent = f.sent[max(0, len(f.sent)-maxPrints):]
+	}
+}
+
+// definiteKind says that a request that failed so has changed nothing.
+func definiteKind(k cosapi.Kind) bool {
+	switch k {
+	case cosapi.NoBucket, cosapi.Denied, cosapi.Skewed, cosapi.Exists, cosapi.Changed, cosapi.Invalid, cosapi.NameTooLong,
+		cosapi.TooLarge, cosapi.NoSpace, cosapi.Locked, cosapi.Unsupported:
+		return true
+	}
+	return false
+}
+
+// put sends the content as one request, from memory: the object is exactly
+// one generation, however many writers there are meanwhile.
+func (f *File) put(ctx context.Context, a aim) (r receipt, tooLarge bool, err error) {
+	body, s, tooLarge, err := f.image(ctx)
+	if err != nil || tooLarge {
+		return receipt{}, tooLarge, err
+	}
+	defer f.stage.transfers.Release(1)
+	f.abandon(ctx) // of a time when the file was larger
+	before, err := f.cross(ctx)
+	if err != nil {
+		return receipt{}, false, err
+	}
+	s.opts.ForbidOverwrite = a.forbid
+	object, err := f.stage.cfg.Store.Put(ctx, a.key, bytes.NewReader(body), s.opts)
+	if err != nil {
+		f.doubt(err, before, print{gen: s.gen, attrGen: s.attrGen, size: s.size},
+			func() (uint64, bool) { return cosapi.CRC64(body), true })
+		return receipt{sent: s.size}, false, err
+	}
+	return receipt{object: complete(object, a.key, s), gen: s.gen, attrGen: s.attrGen, sentAttr: s.attrGen, sent: s.size}, false, nil
+}
+
+// image reads the whole content, having taken one of the transfers, which the
+// caller gives back unless there is an error or the content is too large.
+func (f *File) image(ctx context.Context) ([]byte, snapshot, bool, error) {
+	limit := f.stage.putLimit()
+	for {
+		if err := f.fill(ctx, 0, limit); err != nil {
+			return nil, snapshot{}, false, err
+		}
+		if err := f.stage.transfers.Acquire(ctx, 1); err != nil {
+			return nil, snapshot{}, false, err
+		}
+		body, s, ok, err := f.readAll(limit)
+		if ok {
+			return body, s, false, nil
+		}
+		f.stage.transfers.Release(1)
+		if err != nil || s.size > limit {
+			return nil, s, err == nil, err
+		}
+	}
+}
+
+// readAll reads and snaps in one go; not ok if some bytes are still missing or
+// there are more than limit.
+func (f *File) readAll(limit int64) (body []byte, s snapshot, ok bool, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil, s, false, os.ErrClosed
+	}
+	s = snapshot{size: f.size}
+	if f.size > limit || !f.local.Covers(0, f.size) {
+		return nil, s, false, nil
+	}
+	body = make([]byte, f.size)
+	if f.size > 0 {
+		if _, err := f.data.ReadAt(body, 0); err != nil && !errors.Is(err, io.EOF) {
+			return nil, s, false, err
+		}
+	}
+	return body, f.snapLocked(), true, nil
+}
+
+// complete fills in what an answer of a write does not tell.
+func complete(o cosapi.Object, key string, s snapshot) cosapi.Object {
+	o.Key, o.Size, o.Attrs = key, s.size, s.opts.Attrs
+	if o.Modified.IsZero() {
+		o.Modified = time.Now()
+	}
+	return o
+}

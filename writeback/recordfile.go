@@ -1,0 +1,182 @@
+package writeback
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Names in the stage's directory, after the id.
+const (
+	recordSuffix = ".json"
+	dataSuffix   = ".data"
+	asideSuffix  = ".json.new" // a record being written
+)
+
+// writeRecord creates or replaces a record. Durable means that it outlives a
+// power cut once this has returned nil.
+func (s *Stage) writeRecord(r Record, replace, durable bool) error {
+	text, err := r.encode()
+	if err != nil {
+		return fmt.Errorf("stage: record of %q: %w", r.Key, err)
+	}
+	name := s.path(r.ID + recordSuffix)
+	if !replace && !durable {
+		// The first record of a file promises nothing, and there is nothing
+		// it could damage: one call less than write aside and rename.
+		return writeFile(name, text, false)
+	}
+	aside := s.path(r.ID + asideSuffix)
+	if err := writeFile(aside, text, durable); err != nil {
+		return errors.Join(err, ignoreMissing(os.Remove(aside)))
+	}
+	if err := os.Rename(aside, name); err != nil {
+		return fmt.Errorf("stage: %w", err)
+	}
+	if !durable {
+		return nil
+	}
+	return syncDir(s.cfg.Dir)
+}
+
+func writeFile(name string, text []byte, durable bool) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("stage: %w", err)
+	}
+	_, err = f.Write(text)
+	if err == nil && durable {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("stage: %w", err)
+	}
+	return nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("stage: %w", err)
+	}
+	if err = errors.Join(d.Sync(), d.Close()); err != nil {
+		return fmt.Errorf("stage: sync %s: %w", dir, err)
+	}
+	return nil
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func (f *File) dataPath() string   { return f.stage.path(f.id + dataSuffix) }
+func (f *File) recordPath() string { return f.stage.path(f.id + recordSuffix) }
+
+// recordLocked describes the file as it is now.
+func (f *File) recordLocked(state State) Record {
+	r := Record{ID: f.id, State: state, Key: f.key, Size: f.size, Modified: f.modified, BaseLen: f.baseLen,
+		Local: f.local.Clone(), Fresh: f.fresh.Clone(), Options: cloneOptions(f.opts)}
+	if f.hasBase {
+		base := f.base
+		r.Base = &base
+	}
+	if f.upload != nil {
+		r.Upload = &UploadRecord{ID: f.upload.id, Key: f.upload.key, Stale: f.upload.attrGen != f.attrGen}
+	}
+	return r
+}
+
+// recordOpen writes the record that comes before the first change, and makes
+// the data file. The record is first, so that a data file without one belongs
+// to a stored file, or to nothing that was ever promised.
+func (f *File) recordOpen() error {
+	f.disk.Lock()
+	defer f.disk.Unlock()
+	f.mu.RLock()
+	done, closed, data := f.recorded, f.closed, f.data
+	f.mu.RUnlock()
+	if closed {
+		return os.ErrClosed
+	}
+	if done {
+		return nil
+	}
+	if f.onDisk == "" {
+		if err := f.save(StateOpen, false, ""); err != nil {
+			return err
+		}
+	}
+	if data == nil {
+		var err error
+		if data, err = os.OpenFile(f.dataPath(), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+			return fmt.Errorf("stage: %w", err)
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.data, f.recorded = data, true
+	return nil
+}
+
+// save writes the record as the file is now. Durable includes the data. The
+// caller holds disk.
+func (f *File) save(state State, durable bool, reason string) error {
+	f.mu.RLock()
+	r, gen, data := f.recordLocked(state), f.gen, f.data
+	f.mu.RUnlock()
+	r.Reason = reason
+	if durable && data != nil {
+		if err := unix.Fdatasync(int(data.Fd())); err != nil {
+			return fmt.Errorf("stage: sync %s: %w", f.dataPath(), err)
+		}
+	}
+	if err := f.stage.writeRecord(r, f.onDisk != "", durable); err != nil {
+		return err
+	}
+	f.onDisk, f.durableGen = state, 0
+	if durable && state == StateOwed {
+		f.durableGen = gen
+	}
+	return nil
+}
+
+// resave brings an existing record up to date, as durable as it was.
+func (f *File) resave() error {
+	f.disk.Lock()
+	defer f.disk.Unlock()
+	if f.onDisk == "" {
+		return nil
+	}
+	return f.save(f.onDisk, f.durableGen > 0, "")
+}
+
+// promise makes the content of this moment owed and durable.
+func (f *File) promise() error {
+	f.disk.Lock()
+	defer f.disk.Unlock()
+	f.mu.RLock()
+	gen, clean := f.gen, f.gen == f.stored
+	f.mu.RUnlock()
+	if clean || f.onDisk == StateOwed && f.durableGen >= gen {
+		return nil
+	}
+	return f.save(StateOwed, true, "")
+}
+
+// unrecord removes the record of a file that needs none. The caller holds disk.
+func (f *File) unrecord() error {
+	if f.onDisk == "" {
+		return nil
+	}
+	if err := ignoreMissing(os.Remove(f.recordPath())); err != nil {
+		return fmt.Errorf("stage: %w", err)
+	}
+	f.onDisk, f.durableGen = "", 0
+	return nil
+}
