@@ -23,7 +23,8 @@ func decode(p cosapi.Page, prefix string) (rows []row, marker *row, hidden []str
 		r.key, r.etag, r.class = keep(block, e.Key), keep(block, e.ETag), class
 		switch {
 		case e.Key == prefix:
-			marker = &r
+			own := r // r itself would escape for every row
+			marker = &own
 		case !strings.HasPrefix(e.Key, prefix) || !isName(r.base()):
 			hidden = append(hidden, e.Key)
 		default:

@@ -69,7 +69,8 @@ type Names struct {
 	flights map[question]*flight
 	answers *simplelru.LRU[string, *answer]
 	dirs    *simplelru.LRU[string, *directory]
-	rows    int // of all listings in dirs
+	rows    int       // of all listings in dirs
+	changes []changed // where the recent changes are, oldest first
 	hidden  map[string]struct{}
 }
 
@@ -174,13 +175,21 @@ func (n *Names) directoryLocked(dir string) *directory {
 	return d
 }
 
-// hideLocked counts keys that cannot be shown, and logs each once.
-func (n *Names) hideLocked(keys []string) {
+// hide counts keys that cannot be shown, and logs each once.
+func (n *Names) hide(keys []string) {
 	for _, key := range keys {
-		if _, known := n.hidden[key]; known || len(n.hidden) >= maxHiddenKeys {
-			continue
+		if n.isNewlyHidden(key) {
+			n.log.Warn("this key cannot be shown as a file name; rename the object with another tool to see it", "key", key)
 		}
-		n.hidden[key] = struct{}{}
-		n.log.Warn("this key cannot be shown as a file name; rename the object with another tool to see it", "key", key)
 	}
+}
+
+func (n *Names) isNewlyHidden(key string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if _, known := n.hidden[key]; known || len(n.hidden) >= maxHiddenKeys {
+		return false
+	}
+	n.hidden[key] = struct{}{}
+	return true
 }

@@ -10,7 +10,9 @@ import (
 // Learn takes a version that COS has just acknowledged to us: its attributes
 // hold for the first listed row with the same ETag and size within 2 s of
 // obj.Modified (the Date of the answer), and until then its name is answered
-// from here. obj.Key with a trailing slash is a directory's marker.
+// from here. obj.Attrs are those that were sent. obj.Key with a trailing
+// slash is a directory's marker; if the directory was known to be absent
+// before, it is known to be empty now.
 func (n *Names) Learn(obj cosapi.Object) {
 	obj.Listed = false
 	now := n.now()
@@ -19,15 +21,28 @@ func (n *Names) Learn(obj cosapi.Object) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.overtakeLocked(key)
+	dir, base := splitKey(key)
+	before, absent, known := n.knownLocked(key, dir, base, now)
 	n.answers.Add(key, &answer{Name: Name{Object: obj, Dir: isDir, Marker: isDir, Until: now.Add(n.ttl)}})
 	if isDir {
+		if known && absent {
+			n.beginEmptyLocked(key, before.Until)
+		}
 		n.setMarkerLocked(key, &obj)
 		n.enterDirLocked(key, now)
 		return
 	}
 	n.recordLocked(change{key: key, at: now, row: rowOf(&obj, 0)})
-	dir, _ := splitKey(key)
 	n.enterDirLocked(dir, now)
+}
+
+// beginEmptyLocked makes the whole listing of a directory that has just come
+// to be, which holds as long as its absence would have.
+func (n *Names) beginEmptyLocked(dir string, until time.Time) {
+	d := n.directoryLocked(dir)
+	n.detachLocked(d)
+	d.list = newListing(dir, "")
+	d.list.pages, d.list.complete, d.list.until, d.list.attached = 1, true, until, true
 }
 
 // Removed takes the deletion of key that COS has just acknowledged to us; a

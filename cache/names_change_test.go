@@ -237,15 +237,50 @@ func TestRecentChangesAreBounded(t *testing.T) {
 	b := newFakeBucket()
 	n := newTestNames(t, b)
 	for i := range maxRecent + 100 {
-		n.Removed(fmt.Sprintf("d/%05d", i))
+		n.Removed(fmt.Sprintf("d/%06d", i))
 	}
-	n.mu.Lock()
 	d, _ := n.dirs.Peek("d")
 	require.Len(t, d.recent, maxRecent)
-	n.mu.Unlock()
+	require.NotContains(t, d.recent, "000099")
+	b.advance(9 * time.Second)
+	n.Removed("d/000200")
+	b.advance(time.Second)
+	n.Removed("e/last")
+	require.Len(t, d.recent, 1, "the change of a second ago")
+	require.Contains(t, d.recent, "000200")
 	b.advance(time.Minute)
-	n.Removed("d/last")
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	require.Len(t, d.recent, 1)
+	n.Removed("e/last")
+	require.Empty(t, d.recent)
+	require.Len(t, n.changes, 1)
+}
+
+// cp -r makes a directory and then looks for each file before it makes it.
+func TestANewDirectoryIsKnownToBeEmpty(t *testing.T) {
+	b := newFakeBucket("d/f")
+	n := newTestNames(t, b)
+	for _, listed := range []bool{false, true} {
+		if listed {
+			b.advance(time.Minute)
+			readAll(t, n, "d")
+		}
+		dir := fmt.Sprintf("d/new-%v", listed)
+		_, err := n.Lookup(t.Context(), dir)
+		require.ErrorIs(t, err, cosapi.NotFound)
+		b.counts()
+		n.Learn(written(b, dir+"/", "m"))
+		require.True(t, n.Listed(dir))
+		for i := range 20 {
+			key := fmt.Sprintf("%s/%d", dir, i)
+			_, err := n.Lookup(t.Context(), key)
+			require.ErrorIs(t, err, cosapi.NotFound)
+			n.Learn(written(b, key, "v"))
+		}
+		require.Len(t, readAll(t, n, dir), 20)
+		heads, lists := b.counts()
+		require.Zero(t, heads+lists)
+	}
+	_, err := n.Lookup(t.Context(), "d/f")
+	require.NoError(t, err)
+	n.Learn(written(b, "other/", "m"))
+	require.False(t, n.Listed("other"), "nobody had asked whether it was there")
 }

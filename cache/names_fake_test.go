@@ -71,6 +71,16 @@ func (b *fakeBucket) remove(key string) {
 	delete(b.objects, key)
 }
 
+// refuse makes requests for these keys or prefixes fail with err, or not if
+// it is nil.
+func (b *fakeBucket) refuse(err error, keys ...string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, key := range keys {
+		b.fail[key] = err
+	}
+}
+
 // counts gives and resets the number of requests.
 func (b *fakeBucket) counts() (heads, lists int) {
 	b.mu.Lock()

@@ -26,9 +26,9 @@ func (n *Names) finish(ctx context.Context, key string, name Name, now time.Time
 		return name, nil
 	}
 	if name.Dir {
-		return n.headMarker(ctx, key, name)
+		return n.headMarker(ctx, key, name, now)
 	}
-	return n.headFile(ctx, key, name)
+	return n.headFile(ctx, key, name, now)
 }
 
 // markLocked adds what is known of the marker of the listed directory key.
@@ -46,18 +46,23 @@ func (n *Names) markLocked(key string, name *Name, now time.Time) {
 	}
 }
 
-// headMarker asks for the marker of the directory key.
-func (n *Names) headMarker(ctx context.Context, key string, name Name) (Name, error) {
-	found, err := n.share(ctx, question{aboutMarker, key},
-		func() (Name, error) {
-			o, err := n.head(key + "/")
-			until := n.now().Add(n.ttl)
-			if errors.Is(err, cosapi.NotFound) {
-				return Name{Object: cosapi.Object{Version: cosapi.Version{Key: key + "/"}}, Dir: true, Until: until}, nil
-			}
-			return Name{Object: o, Dir: true, Marker: true, Until: until}, err
+// headMarker asks for the marker of the listed directory key.
+func (n *Names) headMarker(ctx context.Context, key string, name Name, now time.Time) (Name, error) {
+	found, err := n.share(ctx, inquiry{
+		question: question{aboutMarker, key},
+		known: func() (Name, bool, error) {
+			n.markLocked(key, &name, now)
+			return name, n.memory.fill(&name.Object, now), nil
 		},
-		func(name Name, err error) { n.keepLocked(key, name, err) })
+		ask: func() (Name, error) {
+			o, err := n.head(key + "/")
+			if errors.Is(err, cosapi.NotFound) {
+				o, err = cosapi.Object{}, nil // implied
+			}
+			return n.asDir(key, o, n.now()), err
+		},
+		keep: func(name Name, err error) { n.keepLocked(key, name, err) },
+	})
 	if err != nil {
 		return Name{}, err
 	}
@@ -67,23 +72,27 @@ func (n *Names) headMarker(ctx context.Context, key string, name Name) (Name, er
 
 // headFile asks for the attributes of the listed object key. If the bucket
 // has another version by now, or none, the listing learns that.
-func (n *Names) headFile(ctx context.Context, key string, name Name) (Name, error) {
-	found, err := n.share(ctx, question{aboutFile, key},
-		func() (Name, error) {
+func (n *Names) headFile(ctx context.Context, key string, name Name, now time.Time) (Name, error) {
+	listed := name.Object.Version
+	found, err := n.share(ctx, inquiry{
+		question: question{aboutFile, key},
+		known:    func() (Name, bool, error) { return name, n.memory.fill(&name.Object, now), nil },
+		ask: func() (Name, error) {
 			o, err := n.head(key)
 			if errors.Is(err, cosapi.NotFound) {
 				return Name{Until: n.now().Add(n.negativeTTL)}, cosapi.NotFound
 			}
 			return Name{Object: o}, err
 		},
-		func(found Name, err error) {
+		keep: func(found Name, err error) {
 			switch {
 			case errors.Is(err, cosapi.NotFound):
 				n.applyLocked(change{key: key, gone: true})
-			case err == nil && found.Object.Version != name.Object.Version:
+			case err == nil && found.Object.Version != listed:
 				n.applyLocked(change{key: key, row: rowOf(&found.Object, 0)})
 			}
-		})
+		},
+	})
 	if err != nil {
 		return found, err
 	}

@@ -63,26 +63,28 @@ func (f *flight) wait(ctx context.Context, op, key string) error {
 	}
 }
 
-// share answers q by asking, once for all who want to know at the same time.
-// ask must not hold mu; keep runs under mu and is left out when q has become
-// stale meanwhile.
-func (n *Names) share(ctx context.Context, q question, ask func() (Name, error), keep func(Name, error)) (Name, error) {
+// inquiry is how a question is answered.
+type inquiry struct {
+	question
+	// known looks once more under mu: the answer may have come since the
+	// asker looked.
+	known func() (name Name, known bool, err error)
+	ask   func() (Name, error)       // requests; not under mu
+	keep  func(name Name, err error) // under mu; left out when a change overtook the question
+}
+
+// share makes the inquiry once for all who want to know at the same time.
+func (n *Names) share(ctx context.Context, q inquiry) (Name, error) {
 	n.mu.Lock()
-	f := n.flights[q]
+	if name, known, err := q.known(); known {
+		n.mu.Unlock()
+		return name, err
+	}
+	f := n.flights[q.question]
 	if f == nil {
-		f = n.launchLocked(func(f *flight) {
-			f.name, f.err = ask()
-			n.mu.Lock()
-			defer n.mu.Unlock()
-			if n.flights[q] == f {
-				delete(n.flights, q)
-			}
-			if !f.stale {
-				keep(f.name, f.err)
-			}
-		})
+		f = n.launchLocked(func(f *flight) { n.fly(f, q) })
 		if !n.closed {
-			n.flights[q] = f
+			n.flights[q.question] = f
 		}
 	}
 	n.mu.Unlock()
@@ -90,6 +92,17 @@ func (n *Names) share(ctx context.Context, q question, ask func() (Name, error),
 		return f.absence(err), err
 	}
 	return f.name, nil
+}
+
+// fly is the work of a flight.
+func (n *Names) fly(f *flight, q inquiry) {
+	f.name, f.err = q.ask()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !f.stale {
+		delete(n.flights, q.question)
+		q.keep(f.name, f.err)
+	}
 }
 
 // absence is the Name beside a NotFound: it says how long that holds.

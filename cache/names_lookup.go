@@ -88,9 +88,18 @@ func (n *Names) find(ctx context.Context, key, dir, base string, now time.Time) 
 			return name, absent, err
 		}
 	}
-	name, err = n.share(ctx, question{aboutName, key},
-		func() (Name, error) { return n.ask(key) },
-		func(name Name, err error) { n.keepLocked(key, name, err) })
+	name, err = n.share(ctx, inquiry{
+		question: question{aboutName, key},
+		known: func() (Name, bool, error) {
+			name, absent, known := n.knownLocked(key, dir, base, now)
+			if absent {
+				return name, known, cosapi.NotFound
+			}
+			return name, known, nil
+		},
+		ask:  func() (Name, error) { return n.ask(key) },
+		keep: func(name Name, err error) { n.keepLocked(key, name, err) },
+	})
 	return name, false, err
 }
 
@@ -150,7 +159,7 @@ func (n *Names) ask(key string) (Name, error) {
 	now := n.now()
 	switch {
 	case len(page.Entries) > 0:
-		return n.implied(key, page.Entries[0].Object, now), nil
+		return n.asDir(key, page.Entries[0].Object, now), nil
 	case none == nil:
 		n.memory.put(file, now, false)
 		return Name{Object: file, Until: now.Add(n.ttl)}, nil
@@ -160,8 +169,9 @@ func (n *Names) ask(key string) (Name, error) {
 	return Name{}, none
 }
 
-// implied is the directory key, of which first is the first object.
-func (n *Names) implied(key string, first cosapi.Object, now time.Time) Name {
+// asDir is the directory key, of which first is the first object: its marker,
+// or else it is implied.
+func (n *Names) asDir(key string, first cosapi.Object, now time.Time) Name {
 	name := Name{Dir: true, Until: now.Add(n.ttl)}
 	if first.Key == key+"/" {
 		name.Object, name.Marker = first, true

@@ -258,7 +258,7 @@ func TestConcurrentAskersShareAQuestion(t *testing.T) {
 func TestErrorsAreNotKept(t *testing.T) {
 	b := newFakeBucket("f", "d/x")
 	refused := &cosapi.Error{Op: "HeadObject", Kind: cosapi.Denied}
-	b.fail["f"], b.fail["d"], b.fail["x/"] = refused, refused, refused
+	b.refuse(refused, "f", "d", "x/")
 	n := newTestNames(t, b)
 	n.dirs.Add("", &directory{large: b.now().Add(time.Hour)})
 	_, err := n.Lookup(t.Context(), "f")
@@ -268,7 +268,7 @@ func TestErrorsAreNotKept(t *testing.T) {
 	require.True(t, name.Dir)
 	_, err = n.Lookup(t.Context(), "x")
 	require.ErrorIs(t, err, cosapi.Denied)
-	delete(b.fail, "f")
+	b.refuse(nil, "f")
 	_, err = n.Lookup(t.Context(), "f")
 	require.NoError(t, err)
 }

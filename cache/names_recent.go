@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// maxRecent bounds the changes remembered of one directory.
-const maxRecent = 4096
+// maxRecent bounds the changes remembered; the oldest are dropped first.
+const maxRecent = 1 << 16
 
 // change is what this host did to a key, or found out about it.
 type change struct {
@@ -25,25 +25,33 @@ func (n *Names) recordLocked(c change) {
 	if d.recent == nil {
 		d.recent = map[string]change{}
 	}
-	if len(d.recent) >= maxRecent {
-		n.pruneLocked(d, c.at)
-	}
 	d.recent[base] = c
+	n.changes = append(n.changes, changed{dir, base, c.at})
+	for len(n.changes) > maxRecent || c.at.Sub(n.changes[0].at) >= n.ttl {
+		n.dropOldestLocked()
+	}
 	n.applyLocked(c)
 }
 
-// pruneLocked drops the changes whose time is over, or any one if none is.
-func (n *Names) pruneLocked(d *directory, now time.Time) {
-	for base, c := range d.recent {
-		if now.Sub(c.at) >= n.ttl {
-			delete(d.recent, base)
-		}
+// changed is where a change is remembered, in the order they were made.
+type changed struct {
+	dir, base string
+	at        time.Time
+}
+
+// dropOldestLocked drops the oldest change, unless a newer one of the same
+// key has taken its place. The queue's memory is that of its longest ten
+// seconds: append moves what is left when it is full.
+func (n *Names) dropOldestLocked() {
+	oldest := n.changes[0]
+	n.changes = n.changes[1:]
+	d, ok := n.dirs.Peek(oldest.dir)
+	if !ok || !d.recent[oldest.base].at.Equal(oldest.at) {
+		return
 	}
-	for base := range d.recent {
-		if len(d.recent) < maxRecent {
-			return
-		}
-		delete(d.recent, base)
+	delete(d.recent, oldest.base)
+	if len(d.recent) == 0 {
+		d.recent = nil // a map keeps the room of its largest time
 	}
 }
 

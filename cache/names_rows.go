@@ -94,22 +94,16 @@ func (n *Names) extendLocked(l *listing) *flight {
 	asked := n.now()
 	f := n.launchLocked(func(f *flight) {
 		page, err := n.bucket.List(n.ctx, o)
-		if err == nil {
-			n.memory.bind(page.Entries)
+		if err == nil && page.Next != "" && page.Next <= o.Marker {
+			err = &cosapi.Error{
+				Op: "Readdir", Key: l.dir, Kind: cosapi.Unavailable,
+				Message: "the listing does not advance: the endpoint continues a page with its own marker",
+			}
 		}
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		l.flight = nil
-		switch {
-		case err != nil:
-			f.err = err
-		case probe != "":
-			l.probedFor(probe, len(page.Entries) > 0)
-		case page.Next != "" && page.Next <= o.Marker:
-			f.err = &cosapi.Error{Op: "Readdir", Key: l.dir, Kind: cosapi.Unavailable, Message: "the listing does not advance; the endpoint answers every page with the same marker"}
-		default:
-			n.absorbLocked(l, page, asked)
-		}
+		n.memory.bind(page.Entries)
+		hidden := n.extended(l, page, probe, asked, err)
+		n.hide(hidden)
+		f.err = err
 	})
 	if !n.closed {
 		l.flight = f
@@ -117,15 +111,32 @@ func (n *Names) extendLocked(l *listing) *flight {
 	return f
 }
 
-// absorbLocked adds a page to l and keeps the rows of all listings in bounds.
-func (n *Names) absorbLocked(l *listing, page cosapi.Page, asked time.Time) {
+// extended gives l the answer to its request. It returns the keys that cannot
+// be shown.
+func (n *Names) extended(l *listing, page cosapi.Page, probe string, asked time.Time, err error) (hidden []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	l.flight = nil
 	before, frontier := l.rows.count, l.last
-	n.hideLocked(l.absorb(page, asked.Add(n.ttl)))
-	n.replayLocked(l, frontier, asked)
-	if !l.attached {
-		return
+	switch {
+	case err != nil:
+		return nil
+	case probe != "":
+		l.probedFor(probe, len(page.Entries) > 0)
+	default:
+		hidden = l.absorb(page, asked.Add(n.ttl))
+		n.replayLocked(l, frontier, asked)
 	}
-	n.rows += l.rows.count - before
+	if l.attached {
+		n.rows += l.rows.count - before
+		n.shrinkLocked(l)
+	}
+	return hidden
+}
+
+// shrinkLocked keeps the rows of all listings in bounds: the directories used
+// least recently go first, then the beginning of l, which is being read.
+func (n *Names) shrinkLocked(l *listing) {
 	for n.rows > n.maxRows {
 		_, oldest, _ := n.dirs.GetOldest()
 		if oldest.list == l {

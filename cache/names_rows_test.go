@@ -99,7 +99,7 @@ func TestRowsAreInOrderOfNames(t *testing.T) {
 		}
 		from := slices.Sorted(maps.Keys(want))[r.IntN(len(want))]
 		window := newTestNames(t, b)
-		var after []string
+		after := []string{}
 		for at, more := from, true; more; {
 			var page []Row
 			var err error
@@ -111,7 +111,7 @@ func TestRowsAreInOrderOfNames(t *testing.T) {
 			after = append(after, bases(page)...)
 		}
 		i, _ := slices.BinarySearch(bases(rows), from)
-		require.Equal(t, append([]string(nil), bases(rows)[i+1:]...), after, "begun after %q", from)
+		require.Equal(t, bases(rows)[i+1:], after, "begun after %q", from)
 	}
 }
 
@@ -248,8 +248,8 @@ func TestRowsExact(t *testing.T) {
 
 func TestRowsExactWhenHeadsFail(t *testing.T) {
 	b := newFakeBucket("d/denied", "d/gone", "d/ok")
-	b.fail["d/denied"] = &cosapi.Error{Op: "HeadObject", Kind: cosapi.Denied}
-	b.fail["d/gone"] = &cosapi.Error{Op: "HeadObject", Kind: cosapi.NotFound}
+	b.refuse(&cosapi.Error{Op: "HeadObject", Kind: cosapi.Denied}, "d/denied")
+	b.refuse(&cosapi.Error{Op: "HeadObject", Kind: cosapi.NotFound}, "d/gone")
 	n := newTestNames(t, b, exact)
 	rows := readAll(t, n, "d")
 	require.Equal(t, []string{"denied", "ok"}, bases(rows))
@@ -262,22 +262,22 @@ func TestRowsExactWhenHeadsFail(t *testing.T) {
 	require.Zero(t, heads+lists, "the listing has learnt that it is gone")
 
 	b.put("d/new", "v")
-	b.fail["d/new"] = &cosapi.Error{Op: "HeadObject", Kind: cosapi.Unavailable}
+	b.refuse(&cosapi.Error{Op: "HeadObject", Kind: cosapi.Unavailable}, "d/new")
 	b.advance(time.Minute)
 	_, _, err = n.Rows(t.Context(), "d", "")
 	require.ErrorIs(t, err, cosapi.Unavailable)
-	b.fail["d/"] = &cosapi.Error{Op: "ListObjects", Kind: cosapi.Denied}
+	b.refuse(&cosapi.Error{Op: "ListObjects", Kind: cosapi.Denied}, "d/")
 	b.advance(time.Minute)
 	_, _, err = n.Rows(t.Context(), "d", "")
 	require.ErrorIs(t, err, cosapi.Denied)
-	delete(b.fail, "d/")
-	delete(b.fail, "d/new")
+	b.refuse(nil, "d/")
+	b.refuse(nil, "d/new")
 	require.Equal(t, []string{"denied", "new", "ok"}, bases(readAll(t, n, "d")), "errors are not kept")
 }
 
 func TestRowsThatAllVanish(t *testing.T) {
 	b := newFakeBucket("d/a", "d/b")
-	b.fail["d/a"], b.fail["d/b"] = cosapi.NotFound, cosapi.NotFound
+	b.refuse(cosapi.NotFound, "d/a", "d/b")
 	n := newTestNames(t, b, exact)
 	require.Empty(t, readAll(t, n, "d"))
 }
