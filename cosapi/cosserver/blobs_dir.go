@@ -52,16 +52,20 @@ func (d *dirBlobs) create(int64) (blobWriter, error) {
 }
 
 // settle gives the file its final name. The directory is made when the first
-// file goes into it.
+// file goes into it. A file that is not there was removed already, by the
+// write that replaced it a moment after it was committed.
 func (d *dirBlobs) settle(id string) error {
 	err := os.Rename(d.tmpPath(id), d.path(id))
-	if errors.Is(err, iofs.ErrNotExist) {
-		if err := os.Mkdir(filepath.Dir(d.path(id)), 0o700); err != nil && !errors.Is(err, iofs.ErrExist) {
-			return err
-		}
-		err = os.Rename(d.tmpPath(id), d.path(id))
+	if !errors.Is(err, iofs.ErrNotExist) {
+		return err
 	}
-	return err
+	if err := os.Mkdir(filepath.Dir(d.path(id)), 0o700); err != nil && !errors.Is(err, iofs.ErrExist) {
+		return err
+	}
+	if err := os.Rename(d.tmpPath(id), d.path(id)); !errors.Is(err, iofs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 func (d *dirBlobs) unsettled() ([]string, error) {
@@ -76,13 +80,16 @@ func (d *dirBlobs) unsettled() ([]string, error) {
 	return ids, nil
 }
 
-// open looks under the final name, under the first one for a blob that is
-// committed and about to be settled, and again under the final one for a blob
-// that was settled in between.
+// places are where a blob may be, in the order to look: a file that is settled
+// between the first look and the second is found by the third.
+func (d *dirBlobs) places(id string) [3]string {
+	return [3]string{d.path(id), d.tmpPath(id), d.path(id)}
+}
+
 func (d *dirBlobs) open(id string) (blob, error) {
 	var f *os.File
 	var err error
-	for _, path := range []string{d.path(id), d.tmpPath(id), d.path(id)} {
+	for _, path := range d.places(id) {
 		if f, err = os.Open(path); err == nil {
 			return fileBlob{f}, nil
 		}
@@ -94,9 +101,8 @@ func (d *dirBlobs) open(id string) (blob, error) {
 }
 
 func (d *dirBlobs) remove(id string) error {
-	for _, path := range []string{d.path(id), d.tmpPath(id)} {
-		err := os.Remove(path)
-		if !errors.Is(err, iofs.ErrNotExist) {
+	for _, path := range d.places(id) {
+		if err := os.Remove(path); !errors.Is(err, iofs.ErrNotExist) {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package cosserver
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -39,7 +40,7 @@ func (c *call) empty(status int) error {
 // xml answers with a document.
 func (c *call) xml(status int, x *xmlWriter) error {
 	h := c.w.Header()
-	h.Set("Content-Type", "application/xml")
+	h.Set("Content-Type", cmp.Or(x.mime, "application/xml"))
 	h.Set("Content-Length", strconv.Itoa(len(x.buf)))
 	c.begin(status)
 	_, err := c.w.Write(x.buf)

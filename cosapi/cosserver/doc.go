@@ -25,13 +25,16 @@
 // So an acknowledged write survives the death of the process at any moment,
 // kill -9 included. An unacknowledged one is there wholly or not at all.
 //
-// A power cut cannot damage the index. Without Config.Sync it may cost the
-// bodies of the writes of the last half minute or so, which the kernel had not
-// yet written back; such an object answers InternalError or a broken body,
-// since its file is shorter than the index says. With Config.Sync each body is
-// synced before its commit, and a power cut costs nothing that was
-// acknowledged, as long as the file system writes a file's directory entry
-// before or with a later sync of the index (ext4 and XFS do: one journal).
+// A power cut is another matter, and Config.Sync chooses. SyncIndex, the
+// default, syncs the index at every commit: it cannot be damaged, but the
+// bodies of the writes of the last half minute or so may be lost, which the
+// kernel had not yet written back; such an object answers InternalError or a
+// broken body, since its file is shorter than the index says. SyncAll syncs
+// each body before its commit too, and costs nothing that was acknowledged.
+// SyncNone leaves both to the kernel: a power cut may cost the whole store.
+// A small PUT alone at the server takes 1.2 ms with SyncIndex and 0.2 ms with
+// SyncNone on the disk this was measured on; sixteen at once take 0.26 ms each
+// with either.
 //
 // What a crash leaves behind is cleaned up when the store is next opened:
 // files under tmp whose blob the index knows get their final name, the others

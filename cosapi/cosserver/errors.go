@@ -83,6 +83,7 @@ var answers = map[string]struct {
 	"MethodNotAllowed":                      {http.StatusMethodNotAllowed, "The specified method is not allowed against this resource."},
 	"MissingContentLength":                  {http.StatusLengthRequired, "You must provide the Content-Length HTTP header."},
 	"MissingRequestBodyError":               {http.StatusBadRequest, "Request body is empty."},
+	"MultiBucketNotSupport":                 {http.StatusBadRequest, "A replication has one destination bucket."},
 	"NoSuchBucket":                          {http.StatusNotFound, "The specified bucket does not exist."},
 	"NoSuchBucketPolicy":                    {http.StatusNotFound, "The bucket has no policy."},
 	"NoSuchCORSConfiguration":               {http.StatusNotFound, "The CORS configuration does not exist."},

@@ -43,8 +43,10 @@ type pendingUpdate struct {
 
 var _ index = (*boltIndex)(nil)
 
-func openBoltIndex(path string) (*boltIndex, error) {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, FreelistType: bbolt.FreelistMapType})
+func openBoltIndex(path string, sync bool) (*boltIndex, error) {
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout: lockWait, FreelistType: bbolt.FreelistMapType, NoSync: !sync,
+	})
 	if errors.Is(err, bbolt.ErrTimeout) {
 		return nil, fmt.Errorf("index %s is in use by another process: stop it, or choose another directory", path)
 	}

@@ -18,7 +18,7 @@ import (
 func indexes(t *testing.T, run func(t *testing.T, ix index)) {
 	t.Run("memory", func(t *testing.T) { run(t, newMemoryIndex()) })
 	t.Run("bolt", func(t *testing.T) {
-		ix, err := openBoltIndex(filepath.Join(t.TempDir(), indexFile))
+		ix, err := openBoltIndex(filepath.Join(t.TempDir(), indexFile), true)
 		require.NoError(t, err)
 		defer ix.close()
 		run(t, ix)
@@ -146,10 +146,10 @@ func TestClosedIndexRefuses(t *testing.T) {
 
 func TestSecondProcessIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), indexFile)
-	ix, err := openBoltIndex(path)
+	ix, err := openBoltIndex(path, true)
 	require.NoError(t, err)
 	defer ix.close()
-	_, err = openBoltIndex(path)
+	_, err = openBoltIndex(path, true)
 	require.ErrorContains(t, err, "in use by another process")
 }
 

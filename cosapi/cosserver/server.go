@@ -18,7 +18,7 @@ import (
 // ap-guangzhou that refuses everybody.
 type Config struct {
 	Root    string   // directory of the store; empty: in memory
-	Sync    bool     // a power cut loses no acknowledged object, at one more sync per write
+	Sync    Sync     // what a power cut may cost the directory store
 	Region  string   // empty: ap-guangzhou
 	Domains []string // more base domains of virtual-host style, such as cos.example.com
 
@@ -34,6 +34,17 @@ type Config struct {
 	Log *slog.Logger     // nil: silent
 	Now func() time.Time // nil: time.Now
 }
+
+// Sync says what reaches the disk before a write to the directory store is
+// acknowledged. The death of the process costs nothing under any of them; the
+// package comment says what a power cut may cost.
+type Sync uint8
+
+const (
+	SyncIndex Sync = iota // the index, so that it cannot be damaged
+	SyncAll               // the index and the body
+	SyncNone              // nothing: for tests and for data that can be made again
+)
 
 // Request is what Intercept is told of a request.
 type Request struct {

@@ -42,15 +42,15 @@ const indexFile = "index.db"
 
 // openDirStore opens or makes the store under root and finishes what a crash
 // left unfinished.
-func openDirStore(root string, sync bool, now func() time.Time, log *slog.Logger) (*store, error) {
+func openDirStore(root string, sync Sync, now func() time.Time, log *slog.Logger) (*store, error) {
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return nil, fmt.Errorf("object store: %w", err)
 	}
-	ix, err := openBoltIndex(filepath.Join(root, indexFile))
+	ix, err := openBoltIndex(filepath.Join(root, indexFile), sync != SyncNone)
 	if err != nil {
 		return nil, fmt.Errorf("object store: %w", err)
 	}
-	bl, err := openDirBlobs(root, sync)
+	bl, err := openDirBlobs(root, sync == SyncAll)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("object store: %w", err), ix.close())
 	}
