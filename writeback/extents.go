@@ -109,6 +109,9 @@ func (x Extents) Missing(off, end int64) Extents {
 // Within is what [off, end) and the set have in common.
 func (x Extents) Within(off, end int64) Extents {
 	var out Extents
+	if off >= end {
+		return nil
+	}
 	for i := x.search(off); i < len(x) && x[i].Off < end; i++ {
 		out = append(out, Extent{max(off, x[i].Off), min(end, x[i].End)})
 	}

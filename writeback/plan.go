@@ -75,7 +75,7 @@ func cut(c content, cell, part int64) []planPart {
 		if r.copy {
 			step = maxPart
 		}
-		for off := r.off; off < r.end; {
+		for off := r.off; off < r.end && len(parts) <= maxParts; {
 			n := min(step, r.end-off)
 			// What is left of a copy must be large enough to be copied too.
 			if rest := r.end - off - n; r.copy && rest > 0 && rest < minPart {
@@ -83,9 +83,6 @@ func cut(c content, cell, part int64) []planPart {
 			}
 			parts = append(parts, planPart{Number: len(parts) + 1, Off: off, Len: n, Copy: r.copy})
 			off += n
-		}
-		if len(parts) > maxParts {
-			break
 		}
 	}
 	return parts
@@ -117,7 +114,7 @@ func runs(c content, cell int64) []run {
 	}
 	at := int64(0)
 	for _, e := range c.fresh {
-		if e.Off >= limit {
+		if e.Off >= limit || len(out) > maxParts { // enough, or too many anyhow
 			break
 		}
 		off, end := e.Off-e.Off%cell, min(roundUp(e.End, cell), limit)
