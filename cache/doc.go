@@ -54,7 +54,8 @@
 //
 // # Locks
 //
-// Object.mu before Cache.mu; Names.mu before attrMemory.mu, a leaf. None is held across a request,
-// a callback or a wait. Goroutines (fetches, eviction, read-ahead) belong to
-// the Cache, questions about names to Names: Close cancels them and waits.
+// Object.mu before Cache.mu; Names.mu before attrMemory.mu, a leaf. None is
+// held across a request, a callback or a wait. Goroutines (fetches, eviction,
+// read-ahead) belong to the Cache, questions about names to Names: Close
+// cancels them and waits.
 package cache

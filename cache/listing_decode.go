@@ -16,11 +16,14 @@ func decode(p cosapi.Page, prefix string) (rows []row, marker *row, hidden []str
 	class := ""
 	for i := range p.Entries {
 		e := &p.Entries[i]
-		if e.StorageClass != class {
-			class = strings.Clone(e.StorageClass)
-		}
 		r := rowOf(&e.Object, len(prefix))
-		r.key, r.etag, r.class = keep(block, e.Key), keep(block, e.ETag), class
+		r.key, r.etag = keep(block, e.Key), keep(block, e.ETag)
+		if r.class != "" { // of a common prefix it is empty
+			if r.class != class {
+				class = strings.Clone(r.class)
+			}
+			r.class = class
+		}
 		switch {
 		case e.Key == prefix:
 			own := r // r itself would escape for every row

@@ -30,8 +30,8 @@ func (r *row) base() string {
 // object is what the listing says of the row.
 func (r *row) object() cosapi.Object {
 	o := cosapi.Object{Version: cosapi.Version{Key: r.key, ETag: r.etag, Size: r.size}, Listed: true}
-	if !r.dir || r.etag != "" { // not a common prefix
-		o.StorageClass = r.class
+	o.StorageClass = r.class
+	if r.modified != 0 { // not a common prefix
 		o.Modified = time.Unix(0, r.modified).UTC()
 	}
 	return o

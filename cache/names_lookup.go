@@ -159,6 +159,9 @@ func (n *Names) ask(key string) (Name, error) {
 	now := n.now()
 	switch {
 	case len(page.Entries) > 0:
+		if none == nil {
+			n.hide([]string{key})
+		}
 		return n.asDir(key, page.Entries[0].Object, now), nil
 	case none == nil:
 		n.memory.put(file, now, false)

@@ -25,18 +25,18 @@ func (n *Names) Rows(ctx context.Context, dir, after string) (rows []Row, more b
 	l := n.listingLocked(dir, after, now)
 	n.mu.Unlock()
 	for {
-		listed, until, more, err := n.nextRows(ctx, l, after)
-		if err != nil || len(listed) == 0 {
+		s, err := n.nextRows(ctx, l, after, now)
+		if err != nil || len(s.rows) == 0 {
 			return nil, false, err
 		}
-		rows := make([]Row, len(listed))
-		for i := range listed {
-			rows[i] = Row{Base: listed[i].base(), Name: listed[i].name(until)}
+		rows := make([]Row, len(s.rows))
+		for i := range rows {
+			rows[i] = Row{Base: s.rows[i].base(), Name: s.rows[i].name(s.until)}
 		}
-		after = rows[len(rows)-1].Base
+		l, after = s.of, rows[len(rows)-1].Base
 		rows, err = n.finishRows(ctx, dir, rows, now)
-		if err != nil || len(rows) > 0 || !more {
-			return rows, more, err
+		if err != nil || len(rows) > 0 || !s.more {
+			return rows, s.more, err
 		}
 	}
 }
@@ -62,25 +62,37 @@ func (n *Names) listingLocked(dir, after string, now time.Time) *listing {
 	return d.list
 }
 
-// nextRows reads on until rows after `after` are final, and has the page that
-// follows them fetched ahead.
-func (n *Names) nextRows(ctx context.Context, l *listing, after string) (rows []row, until time.Time, more bool, err error) {
+// stretch is a run of final rows of a listing.
+type stretch struct {
+	of    *listing
+	rows  []row
+	until time.Time
+	more  bool // rows may follow
+}
+
+// nextRows reads on in l until rows after `after` are final, and has the page
+// that follows them fetched ahead. If others have moved the window of l past
+// `after` it goes on in a new listing.
+func (n *Names) nextRows(ctx context.Context, l *listing, after string, now time.Time) (stretch, error) {
 	for {
 		n.mu.Lock()
-		rows, more = l.rows.page(after, l.limit, pageRows)
-		done := l.complete || len(rows) > 0
+		if after < l.start {
+			l = n.listingLocked(l.dir, after, now)
+		}
+		s := stretch{of: l, until: l.until}
+		s.rows, s.more = l.rows.page(after, l.limit, pageRows)
+		done := l.complete || len(s.rows) > 0
 		var f *flight
-		if !more && !l.complete {
-			more = true
+		if !s.more && !l.complete {
+			s.more = true
 			f = n.extendLocked(l)
 		}
-		until = l.until
 		n.mu.Unlock()
 		if done {
-			return rows, until, more, nil
+			return s, nil
 		}
 		if err := f.wait(ctx, "Readdir", l.dir); err != nil {
-			return nil, until, false, err
+			return stretch{}, err
 		}
 	}
 }

@@ -157,6 +157,30 @@ func TestRowsOfAHugeDirectory(t *testing.T) {
 	}
 }
 
+func TestAReaderLeftBehindTheWindow(t *testing.T) {
+	b := newFakeBucket(numbered("d/%05d", 9000)...)
+	n := newTestNames(t, b, func(c *NamesConfig) { c.MaxRows = 4000 })
+	n.mu.Lock()
+	l := n.listingLocked("d", "", b.now())
+	n.mu.Unlock()
+	require.Len(t, readAll(t, n, "d"), 9000)
+	require.NotEmpty(t, l.start, "the other reader has moved the window")
+	s, err := n.nextRows(t.Context(), l, "", b.now())
+	require.NoError(t, err)
+	require.True(t, s.more)
+	require.Equal(t, "00000", s.rows[0].base())
+	require.NotSame(t, l, s.of)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if got := bases(readAll(t, n, "d")); len(got) != 9000 || !slices.IsSorted(got) {
+				t.Errorf("%d rows", len(got))
+			}
+		})
+	}
+	wg.Wait()
+}
+
 func TestRowsSurviveTheEndOfTheirTime(t *testing.T) {
 	b := newFakeBucket(numbered("d/%05d", 5000)...)
 	n := newTestNames(t, b)

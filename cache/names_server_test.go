@@ -3,6 +3,7 @@ package cache_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -70,6 +71,36 @@ func TestNamesAgainstTheServer(t *testing.T) {
 	require.Equal(t, int64(len("0644 content of d/子 +%#?~")), name.Object.Size)
 	require.Equal(t, [2]int64{0, 0}, requests(s), "a listed parent answers")
 	require.Equal(t, 1, n.Hidden(), "the file f behind the directory f")
+}
+
+func TestPagesAgainstTheServer(t *testing.T) {
+	var keys, want []string
+	for i := range 1100 {
+		keys = append(keys, fmt.Sprintf("d/f-%04d.txt", i))
+		want = append(want, fmt.Sprintf("f-%04d.txt", i))
+	}
+	s, client := serve(t, append(keys, "d/f/below", "d/f-0500/below")...)
+	want = append(append([]string{"f"}, want...), "f-0500")
+	slices.Sort(want)
+	for from := range 3 {
+		from *= 501 // f-0500 and f-0500.txt are neighbours here
+		n := cache.NewNames(cache.NamesConfig{Bucket: client})
+		after, got := "", []string{}
+		if from > 0 {
+			after = want[from-1]
+		}
+		for more := true; more; {
+			rows, m, err := n.Rows(t.Context(), "d", after)
+			require.NoError(t, err)
+			for _, r := range rows {
+				got = append(got, r.Base)
+			}
+			more, after = m, got[len(got)-1]
+		}
+		n.Close()
+		require.Equal(t, want[from:], got)
+		require.Equal(t, [2]int64{0, []int64{2, 1, 1}[from/501]}, requests(s))
+	}
 }
 
 func TestExactNamesAgainstTheServer(t *testing.T) {
