@@ -1,4 +1,60 @@
 // Package fs gives a bucket the shape of a POSIX file system: go-fuse nodes
-// over package cache (what the bucket said) and package writeback (what it
-// does not have yet). See SEMANTICS.md for what users are promised.
+// over package cache (what the bucket said) and package writeback (what the
+// bucket does not have yet). SEMANTICS.md says what users are promised.
+//
+// # Nodes
+//
+// A directory (dirNode) is a prefix, a file (fileNode), symbolic link
+// (linkNode) or special file (specialNode) is an object. Numbers are counters,
+// never reused. There is one node per name, in its directory's kids, and each
+// node knows its own parent and name; keys are made from those, so that a
+// renamed directory takes everything below it along.
+//
+// The invariant of a fileNode:
+//
+//	staged == nil: the truth is the version info, in the bucket.
+//	staged != nil: the truth is the staged file.
+//
+// A file is staged from its first change until COS has everything and the last
+// writable handle is closed; then its data file becomes the cached version, by
+// rename. A version that was made elsewhere is a new node; opens of the old one
+// give ESTALE, upon which the kernel looks the path up again.
+//
+// # Names
+//
+// A lookup or listing is what Names says, with the overlay laid over it: the
+// names made or removed through this mount that the bucket's answers may not
+// show yet. The overlay is addressed by directory key and name, because it
+// outlives the kernel's interest in nodes.
+//
+// # Requests
+//
+// Operations on names reach COS before they return. Work that takes several
+// requests claims the keys it touches (claims), in the order of arrival, and
+// holds no lock meanwhile: plan under locks, act without, commit under locks.
+// A rename of a directory claims both subtrees.
+//
+// Requests run under the context of the mount, not of the kernel's call: any
+// signal to the calling program cancels the latter. cosapi bounds each in time.
+//
+// # Locks
+//
+// Outermost first:
+//
+//	FS.tree         parent and name of all nodes; written by commits only
+//	dirHandle.mu    one listing's position; held while it asks for rows, since
+//	                nobody else can use the handle meanwhile
+//	dirNode.mu      kids, marker, attributes
+//	leaf.mu         info, attributes, staged, handles, pin
+//	writeback.File's and Stage's, cache.Object's and Cache's, Names'
+//	overlay.mu, claims.mu   innermost, nothing is called under them
+//
+// Goroutines: the sweep of the overlay, ended by Close; the FUSE server's,
+// ended by the unmount that Mount.Wait waits for; uploads belong to the Stage.
+//
+// # Errors
+//
+// errno.go holds the only table from errors to numbers. An error that programs
+// do not ask for every day is logged once, where it becomes a number, with the
+// key and COS's request id.
 package fs

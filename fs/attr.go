@@ -1,0 +1,212 @@
+package fs
+
+import (
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"cosfs/cosapi"
+)
+
+// The names under x-cos-meta- in which POSIX attributes are kept. The first
+// four are those of Tencent's cosfs (field.md 2.4): decimal numbers, mode with
+// its type bits, mtime in whole seconds because that tool cannot read more.
+// The others are ours; it carries them along unread, so they count only while
+// they agree with what it may have changed.
+const (
+	metaMode  = "mode"
+	metaUID   = "uid"
+	metaGID   = "gid"
+	metaMtime = "mtime"
+
+	metaMtimeFine = "cosfs-mtime" // seconds.nanoseconds
+	metaAtimeFine = "cosfs-atime"
+	metaCtimeFine = "cosfs-ctime"
+	metaRdev      = "cosfs-rdev"
+)
+
+// attr is what stat(2) shows of an inode, beside its size and number.
+type attr struct {
+	mode                uint32 // with the type bits
+	uid, gid            uint32
+	rdev                uint32
+	mtime, ctime, atime time.Time
+	xattrs              xattrs // of programs
+}
+
+func (a attr) typ() uint32 { return a.mode & syscall.S_IFMT }
+
+// defaults are the attributes of objects that carry none.
+type defaults struct {
+	uid, gid          uint32
+	fileMode, dirMode uint32
+}
+
+// attrOf reads the attributes of an object; typ is the type it has by its
+// place in the listing (S_IFDIR, or S_IFREG when only its headers can tell).
+func attrOf(o cosapi.Object, typ uint32, d defaults) attr {
+	a := attr{mode: syscall.S_IFREG | d.fileMode, uid: d.uid, gid: d.gid, mtime: o.Modified}
+	if typ == syscall.S_IFDIR {
+		a.mode = syscall.S_IFDIR | d.dirMode
+	}
+	if mode, ok := metaUint(o.Meta, metaMode, "permissions"); ok {
+		a.mode = mergeMode(a.mode, mode, typ)
+	}
+	if uid, ok := metaUint(o.Meta, metaUID, "owner"); ok {
+		a.uid = uid
+	}
+	if gid, ok := metaUint(o.Meta, metaGID, "group"); ok {
+		a.gid = gid
+	}
+	a.rdev, _ = metaUint(o.Meta, metaRdev)
+	a.mtime = mtimeOf(o)
+	a.ctime, a.atime = o.Modified, a.mtime
+	if t, ok := parseTime(o.Meta[metaCtimeFine]); ok {
+		a.ctime = t
+	}
+	if t, ok := parseTime(o.Meta[metaAtimeFine]); ok {
+		a.atime = t
+	}
+	a.xattrs = parseXattrs(o.Meta[metaXattr])
+	return a
+}
+
+// mergeMode takes the permission bits of a stored mode always, and its type
+// bits unless the key says that it is a directory.
+func mergeMode(def, stored, typ uint32) uint32 {
+	t := stored & syscall.S_IFMT
+	if typ == syscall.S_IFDIR || t == 0 || t == syscall.S_IFDIR {
+		t = def & syscall.S_IFMT
+	}
+	return t | stored&07777
+}
+
+// mtimeOf prefers our nanoseconds while they agree with the whole seconds that
+// the old tool may have set since; s3fs and rclone write seconds with a
+// fraction into the plain header.
+func mtimeOf(o cosapi.Object) time.Time {
+	plain, ok := parseTime(o.Meta[metaMtime])
+	if !ok {
+		return o.Modified
+	}
+	if fine, ok := parseTime(o.Meta[metaMtimeFine]); ok && fine.Unix() == plain.Unix() {
+		return fine
+	}
+	return plain
+}
+
+// withAttr returns base with the attributes written into its metadata; base
+// itself is not changed.
+func withAttr(base cosapi.Attrs, a attr) cosapi.Attrs {
+	m := maps.Clone(base.Meta)
+	if m == nil {
+		m = make(map[string]string, 8)
+	}
+	m[metaMode] = strconv.FormatUint(uint64(a.mode), 10)
+	m[metaUID] = strconv.FormatUint(uint64(a.uid), 10)
+	m[metaGID] = strconv.FormatUint(uint64(a.gid), 10)
+	m[metaMtime] = strconv.FormatInt(a.mtime.Unix(), 10)
+	m[metaMtimeFine] = formatTime(a.mtime)
+	m[metaCtimeFine] = formatTime(a.ctime)
+	m[metaAtimeFine] = formatTime(a.atime)
+	if a.rdev != 0 {
+		m[metaRdev] = strconv.FormatUint(uint64(a.rdev), 10)
+	}
+	if packed := a.xattrs.pack(); packed != "" {
+		m[metaXattr] = packed
+	} else {
+		delete(m, metaXattr)
+	}
+	base.Meta = m
+	return base
+}
+
+func metaUint(m map[string]string, names ...string) (uint32, bool) {
+	for _, name := range names {
+		if v, err := strconv.ParseUint(m[name], 10, 32); err == nil {
+			return uint32(v), true
+		}
+	}
+	return 0, false
+}
+
+func formatTime(t time.Time) string {
+	return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond())
+}
+
+// parseTime reads seconds with or without a decimal fraction.
+func parseTime(s string) (time.Time, bool) {
+	whole, frac, _ := strings.Cut(s, ".")
+	sec, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil {
+		return time.Time{}, false
+	}
+	frac = (frac + "000000000")[:9]
+	ns, err := strconv.ParseUint(frac, 10, 32)
+	if err != nil {
+		return time.Time{}, false
+	}
+	return time.Unix(sec, int64(ns)), true
+}
+
+// fill writes the attributes into a kernel reply.
+func (a attr) fill(out *fuse.Attr, ino uint64, size int64) {
+	out.Ino = ino
+	out.Mode = a.mode
+	out.Nlink = 1
+	out.Uid, out.Gid = a.uid, a.gid
+	out.Rdev = a.rdev
+	out.Size = uint64(size)
+	out.Blocks = (uint64(size) + 511) / 512
+	out.Blksize = 1 << 20
+	out.SetTimes(&a.atime, &a.mtime, &a.ctime)
+}
+
+// apply changes a as the kernel's SETATTR asks, all but the size; errNoChange
+// if it asks for nothing.
+func (a *attr) apply(in *fuse.SetAttrIn, now time.Time) error {
+	changed := false
+	if mode, ok := in.GetMode(); ok {
+		a.mode = a.typ() | mode&07777
+		changed = true
+	}
+	if uid, ok := in.GetUID(); ok {
+		a.uid = uid
+		changed = true
+	}
+	if gid, ok := in.GetGID(); ok {
+		a.gid = gid
+		changed = true
+	}
+	if t, ok := in.GetATime(); ok {
+		a.atime = t
+		changed = true
+	}
+	if t, ok := in.GetMTime(); ok {
+		a.mtime = t
+		changed = true
+	}
+	if !changed {
+		return errNoChange
+	}
+	a.ctime = now
+	return nil
+}
+
+// dropPrivileges clears setuid, and setgid of group-executable files, as a
+// write or a change of owner by anybody but root does (chown(2), write(2)).
+// HANDLE_KILLPRIV_V2 leaves it to the file system.
+func (a *attr) dropPrivileges(caller uint32) {
+	if caller == 0 || a.typ() != syscall.S_IFREG {
+		return
+	}
+	a.mode &^= syscall.S_ISUID
+	if a.mode&syscall.S_IXGRP != 0 {
+		a.mode &^= syscall.S_ISGID
+	}
+}

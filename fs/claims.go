@@ -1,0 +1,90 @@
+package fs
+
+import (
+	"context"
+	"strings"
+	"sync"
+)
+
+// claims serialises long work on parts of the bucket. Storing, renaming,
+// removing or changing the attributes of an object takes several requests,
+// and no lock may be held across a request; so whoever does such work claims
+// the keys it touches, and those who want the same keys wait for it.
+//
+// A claim covers single keys and whole subtrees (a key ending in "/"). Claims
+// are granted in the order of their arrival: a claim waits for every earlier
+// one that it overlaps, so that the rename of a large directory is not
+// starved by the files stored below it.
+type claims struct {
+	mu    sync.Mutex
+	queue []*claim // granted and waiting ones, in order of arrival
+}
+
+type claim struct {
+	keys    []string
+	ready   chan struct{} // closed when granted
+	granted bool
+}
+
+// acquire waits until keys are claimed and returns the function that gives
+// them back. It fails only when ctx ends first.
+func (c *claims) acquire(ctx context.Context, keys ...string) (release func(), err error) {
+	cl := &claim{keys: keys, ready: make(chan struct{})}
+	c.mu.Lock()
+	c.queue = append(c.queue, cl)
+	c.grantLocked()
+	c.mu.Unlock()
+
+	select {
+	case <-cl.ready:
+		return func() { c.remove(cl) }, nil
+	case <-ctx.Done():
+		c.remove(cl)
+		return nil, ctx.Err()
+	}
+}
+
+func (c *claims) remove(cl *claim) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, q := range c.queue {
+		if q == cl {
+			c.queue = append(c.queue[:i], c.queue[i+1:]...)
+			break
+		}
+	}
+	c.grantLocked()
+}
+
+// grantLocked grants every waiting claim which overlaps no earlier one.
+func (c *claims) grantLocked() {
+	for i, cl := range c.queue {
+		if !cl.granted && !overlapsAny(cl, c.queue[:i]) {
+			cl.granted = true
+			close(cl.ready)
+		}
+	}
+}
+
+func overlapsAny(cl *claim, earlier []*claim) bool {
+	for _, e := range earlier {
+		for _, a := range e.keys {
+			for _, b := range cl.keys {
+				if overlap(a, b) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// overlap says whether two keys or subtrees have a key in common. A subtree
+// "a/" holds its own directory "a" too.
+func overlap(a, b string) bool {
+	return a == b || within(a, b) || within(b, a)
+}
+
+func within(key, tree string) bool {
+	return strings.HasSuffix(tree, "/") && (strings.HasPrefix(key, tree) || key == tree[:len(tree)-1])
+}

@@ -1,0 +1,208 @@
+package fs
+
+import (
+	"context"
+	"sync"
+	"syscall"
+	"time"
+
+	fusefs "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"cosfs/cache"
+	"cosfs/cosapi"
+)
+
+// dirNode is a directory: a prefix, with or without a marker object.
+type dirNode struct {
+	node
+
+	mu     sync.Mutex // guards what follows; after fs.tree, before a leaf's mu
+	attr   attr
+	info   cosapi.Object // the marker, if marker is set
+	marker bool
+	// kids are the nodes handed to the kernel below this directory. There is
+	// one per name, so that all opens of a file meet in one node.
+	kids map[string]inode
+}
+
+func newDir(f *FS) *dirNode {
+	d := &dirNode{kids: make(map[string]inode)}
+	d.fs, d.typ, d.ino = f, syscall.S_IFDIR, f.newIno()
+	return d
+}
+
+func newRoot(f *FS) *dirNode {
+	d := &dirNode{kids: make(map[string]inode)}
+	d.fs, d.typ, d.ino = f, syscall.S_IFDIR, rootIno
+	d.attr = attrOf(cosapi.Object{Modified: f.now()}, syscall.S_IFDIR, f.defaults)
+	return d
+}
+
+func (d *dirNode) getattr(out *fuse.Attr) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.attr.fill(out, d.ino, 4096)
+}
+
+func (d *dirNode) matches(_ cosapi.Object, dir bool) bool { return dir }
+
+// refresh takes over a marker's attributes; an implied directory keeps what
+// it has.
+func (d *dirNode) refresh(o cosapi.Object) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if o.ETag == "" || d.marker && o.Version == d.info.Version && o.Modified.Equal(d.info.Modified) {
+		return // no marker, or nothing new: keep times that changes here have set
+	}
+	d.info, d.marker = o, true
+	d.attr = attrOf(o, syscall.S_IFDIR, d.fs.defaults)
+}
+
+// touch records that an entry was made or removed.
+func (d *dirNode) touch() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.attr.mtime = d.fs.now()
+	d.attr.ctime = d.attr.mtime
+}
+
+func (d *dirNode) kid(name string) inode {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.kids[name]
+}
+
+func (d *dirNode) setKid(name string, n inode) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.kids[name] = n
+}
+
+// dropKid removes the entry of a node, unless another has taken its place.
+func (d *dirNode) dropKid(name string, n *node) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if k := d.kids[name]; k != nil && k.base() == n {
+		delete(d.kids, name)
+	}
+}
+
+// OnForget keeps the node while something below it is not done: the places of
+// staged files hang on the nodes of their directories.
+func (d *dirNode) OnForget() {
+	d.mu.Lock()
+	busy := len(d.kids) > 0
+	d.mu.Unlock()
+	if key, ok := d.key(); ok && (busy || d.fs.overlay.holds(key)) {
+		return
+	}
+	d.node.OnForget()
+}
+
+// Lookup answers from the overlay, else from what the bucket says.
+func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
+	n, ttl, err := d.child(name)
+	if err != nil {
+		return nil, d.fs.fail("lookup", d.keyOf(name), err)
+	}
+	return d.enter(ctx, n, ttl, out), 0
+}
+
+// enter gives the kernel a node.
+func (d *dirNode) enter(ctx context.Context, n inode, ttl time.Duration, out *fuse.EntryOut) *fusefs.Inode {
+	n.getattr(&out.Attr)
+	setTimeouts(out, ttl)
+	return d.NewInode(ctx, n, n.base().stable())
+}
+
+// keyOf is the key of a name here, for messages and for checks that do not
+// depend on whether the directory still has a name.
+func (d *dirNode) keyOf(name string) string {
+	key, _ := d.key()
+	return join(key, name)
+}
+
+// child finds the node of a name and how long it may be believed.
+func (d *dirNode) child(name string) (inode, time.Duration, error) {
+	f := d.fs
+	key, ok := d.key()
+	if !ok {
+		return nil, 0, cosapi.NotFound
+	}
+	if len(name) > maxName || len(join(key, name)) > maxKey {
+		return nil, 0, syscall.ENAMETOOLONG
+	}
+	if n, ok := f.overlay.get(key, name); ok {
+		return n, f.cfg.AttrTTL, nil
+	}
+	said, err := f.names.Lookup(f.ctx, join(key, name))
+	if err != nil {
+		return nil, 0, err
+	}
+	return d.adopt(name, said), said.Until.Sub(f.now()), nil
+}
+
+// adopt gives the node for what the bucket says of a name: the one there is,
+// or, when the bucket has something else by now, a new one (promise 4).
+func (d *dirNode) adopt(name string, said cache.Name) inode {
+	d.mu.Lock()
+	old := d.kids[name]
+	d.mu.Unlock()
+	if old != nil && old.matches(said.Object, said.Dir) {
+		old.refresh(said.Object)
+		return old
+	}
+
+	n := d.fs.newNode(said)
+	d.fs.tree.Lock()
+	n.base().parent, n.base().name = d, name
+	d.fs.tree.Unlock()
+
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if k := d.kids[name]; k != nil && k != old { // another lookup of the name was quicker
+		return k
+	}
+	d.kids[name] = n
+	if file, ok := old.(*fileNode); ok {
+		file.superseded.Store(true)
+	}
+	return n
+}
+
+// newNode makes a node of the type that the bucket says a name has.
+func (f *FS) newNode(said cache.Name) inode {
+	if said.Dir {
+		d := newDir(f)
+		d.attr = attrOf(said.Object, syscall.S_IFDIR, f.defaults)
+		d.info, d.marker = said.Object, said.Marker
+		if !said.Marker { // an implied directory has no time of its own
+			d.attr.mtime = f.now()
+			d.attr.ctime, d.attr.atime = d.attr.mtime, d.attr.mtime
+		}
+		return d
+	}
+	switch typ := attrOf(said.Object, syscall.S_IFREG, f.defaults).typ(); typ {
+	case syscall.S_IFREG:
+		n := newFile(f)
+		n.refresh(said.Object)
+		return n
+	case syscall.S_IFLNK:
+		n := &linkNode{}
+		n.init(f, typ)
+		n.refresh(said.Object)
+		return n
+	default:
+		n := &specialNode{}
+		n.init(f, typ)
+		n.refresh(said.Object)
+		return n
+	}
+}
+
+func (d *dirNode) Getattr(_ context.Context, _ fusefs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	d.getattr(&out.Attr)
+	out.SetTimeout(d.fs.cfg.AttrTTL)
+	return 0
+}

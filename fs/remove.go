@@ -1,0 +1,224 @@
+package fs
+
+import (
+	"context"
+	"syscall"
+
+	"cosfs/cosapi"
+	"cosfs/writeback"
+)
+
+// Unlink removes the name of anything but a directory.
+func (d *dirNode) Unlink(_ context.Context, name string) syscall.Errno {
+	if err := d.unlink(name); err != nil {
+		return d.fs.fail("unlink", d.keyOf(name), err)
+	}
+	return 0
+}
+
+func (d *dirNode) unlink(name string) error {
+	if d.fs.cfg.ReadOnly {
+		return syscall.EROFS
+	}
+	n, _, err := d.child(name)
+	if err != nil {
+		return err
+	}
+	if n.base().typ == syscall.S_IFDIR {
+		return syscall.EISDIR
+	}
+	if err := d.keep(); err != nil {
+		return err
+	}
+	key, release, ok, err := n.base().claim()
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return cosapi.NotFound
+	}
+	defer release()
+	if file, ok := n.(*fileNode); ok {
+		return file.unlink(key)
+	}
+	if err := d.fs.delete(key); err != nil {
+		return err
+	}
+	n.base().unhang()
+	return nil
+}
+
+// delete removes an object, and tells Names that it is gone.
+func (f *FS) delete(key string) error {
+	if err := f.bucket.Delete(f.ctx, key); err != nil {
+		return err
+	}
+	f.names.Removed(key)
+	return nil
+}
+
+// unlink removes a file's object and name. Handles that are open go on with
+// what they have: the rest of the content is fetched before it is gone.
+func (n *fileNode) unlink(key string) error {
+	resume, err := n.giveWay()
+	if err != nil {
+		return err
+	}
+	if n.mayExist() {
+		if err := n.fs.delete(key); err != nil {
+			resume()
+			return err
+		}
+	}
+	n.unhang()
+	n.orphan()
+	return nil
+}
+
+// mayExist says whether COS may have an object of the file.
+func (n *fileNode) mayExist() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.info.ETag != "" || n.staged != nil && n.staged.MayExist()
+}
+
+// giveWay prepares a file for losing its name: open handles keep its content,
+// and no upload of it is under way or begins before resume is called, which is
+// for when the name stays after all. The caller holds the claim of its key.
+func (n *fileNode) giveWay() (resume func(), err error) {
+	if err := n.retain(); err != nil {
+		return nil, err
+	}
+	staged := n.stagedNow()
+	if staged == nil {
+		return func() {}, nil
+	}
+	return staged.Hold(n.fs.ctx)
+}
+
+// orphan makes a file one without a name: nothing of it is stored any more,
+// and its last handle takes the staged content with it.
+func (n *fileNode) orphan() {
+	n.mu.Lock()
+	n.gone = true
+	n.attr.ctime = n.fs.now()
+	var staged *writeback.File
+	if n.handles == 0 {
+		staged, n.staged = n.staged, nil
+	}
+	n.mu.Unlock()
+	if staged != nil {
+		n.discard(staged)
+	}
+}
+
+// retain makes sure that open handles can read all of a version which is about
+// to be removed or replaced. It does so for what fits the cache well; beyond
+// that a reader gets ESTALE for what it has not read.
+func (n *fileNode) retain() error {
+	n.mu.Lock()
+	open, info := n.handles > 0 && n.info.ETag != "", n.info
+	n.mu.Unlock()
+	if !open || info.Size > n.fs.blocks.Size()/4 {
+		return nil
+	}
+	object, err := n.fs.blocks.Get(info.Version)
+	if err != nil {
+		return err
+	}
+	defer object.Close()
+	if err := object.Fill(n.fs.ctx); err != nil {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.staged == nil && n.pin == nil {
+		if object, err := n.fs.blocks.Get(info.Version); err == nil {
+			n.pin = &pin{object: object}
+		}
+	}
+	return nil
+}
+
+// unhang takes a node's name away, after COS has.
+func (n *node) unhang() {
+	f := n.fs
+	f.tree.Lock()
+	dir, name := n.parent, n.name
+	parent, _ := n.dirKeyLocked()
+	n.parent = nil
+	f.tree.Unlock()
+	if dir == nil {
+		return
+	}
+	f.overlay.drop(parent, name, n)
+	dir.dropKid(name, n)
+	dir.touch()
+}
+
+// Rmdir removes an empty directory.
+func (d *dirNode) Rmdir(_ context.Context, name string) syscall.Errno {
+	if err := d.rmdir(name); err != nil {
+		return d.fs.fail("rmdir", d.keyOf(name), err)
+	}
+	return 0
+}
+
+func (d *dirNode) rmdir(name string) error {
+	if d.fs.cfg.ReadOnly {
+		return syscall.EROFS
+	}
+	n, _, err := d.child(name)
+	if err != nil {
+		return err
+	}
+	dir, ok := n.(*dirNode)
+	if !ok {
+		return syscall.ENOTDIR
+	}
+	if err := d.keep(); err != nil {
+		return err
+	}
+	key, ok := dir.key()
+	if !ok {
+		return cosapi.NotFound
+	}
+	release, err := d.fs.claims.acquire(d.fs.ctx, prefixOf(key))
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := d.fs.checkEmpty(key); err != nil {
+		return err
+	}
+	return dir.drop(key)
+}
+
+// drop removes an empty directory's marker and name. The caller holds the
+// claim of its subtree.
+func (d *dirNode) drop(key string) error {
+	if err := d.fs.delete(prefixOf(key)); err != nil {
+		return err
+	}
+	d.unhang()
+	return nil
+}
+
+// checkEmpty asks the overlay for what COS does not have yet, and COS itself,
+// for another host may have put something there.
+func (f *FS) checkEmpty(dir string) error {
+	if f.overlay.holds(dir) {
+		return syscall.ENOTEMPTY
+	}
+	prefix := prefixOf(dir)
+	page, err := f.bucket.List(f.ctx, cosapi.ListOptions{Prefix: prefix, Delimiter: "/", Max: 2})
+	if err != nil {
+		return err
+	}
+	for _, e := range page.Entries {
+		if e.Key != prefix {
+			return syscall.ENOTEMPTY
+		}
+	}
+	return nil
+}

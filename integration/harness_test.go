@@ -1,0 +1,193 @@
+package integration
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	cos "github.com/tencentyun/cos-go-sdk-v5"
+)
+
+const bucket = "test-1250000000"
+
+// program builds cosfs once for all tests of the package.
+var program = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "cosfs-bin-")
+	if err != nil {
+		return "", err
+	}
+	bin := filepath.Join(dir, "cosfs")
+	out, err := exec.Command("go", "build", "-o", bin, "cosfs/cmd/cosfs").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return bin, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if bin, err := program(); err == nil {
+		os.RemoveAll(filepath.Dir(bin))
+	}
+	os.Exit(code)
+}
+
+// box is a server in a process of its own, and mounts of its bucket.
+type box struct {
+	t    *testing.T
+	bin  string
+	root string // the server's objects
+	url  string
+	id   string
+	key  string
+	sdk  *cos.Client
+}
+
+// newBox starts `cosfs serve` and makes the bucket with the official SDK.
+func newBox(t *testing.T) *box {
+	t.Helper()
+	bin, err := program()
+	require.NoError(t, err)
+	b := &box{t: t, bin: bin, root: t.TempDir(), id: "AKID" + rand.Text(), key: rand.Text()}
+	b.serve()
+	b.sdk = b.newSDK()
+	_, err = b.sdk.Bucket.Put(t.Context(), nil)
+	require.NoError(t, err)
+	return b
+}
+
+// env is the environment of the program: the key pair is nowhere else.
+func (b *box) env() []string {
+	return append(os.Environ(), "COS_SECRET_ID="+b.id, "COS_SECRET_KEY="+b.key)
+}
+
+func (b *box) serve() {
+	b.t.Helper()
+	cmd := exec.Command(b.bin, "serve", "--root", b.root, "--listen", "127.0.0.1:0")
+	cmd.Env = b.env()
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	require.NoError(b.t, err)
+	require.NoError(b.t, cmd.Start())
+	b.t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(b.t, err)
+	var ok bool
+	b.url, ok = strings.CutPrefix(strings.TrimSpace(line), "listening on ")
+	require.True(b.t, ok, "serve said %q", line)
+}
+
+// newSDK is the official client: it speaks virtual-host style, so its
+// connections are led to the server whatever the host's name.
+func (b *box) newSDK() *cos.Client {
+	server, err := url.Parse(b.url)
+	require.NoError(b.t, err)
+	bucketURL, err := url.Parse("http://" + bucket + ".cos.ap-guangzhou.myqcloud.com")
+	require.NoError(b.t, err)
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, server.Host)
+	}}
+	b.t.Cleanup(transport.CloseIdleConnections)
+	return cos.NewClient(&cos.BaseURL{BucketURL: bucketURL}, &http.Client{
+		Transport: &cos.AuthorizationTransport{SecretID: b.id, SecretKey: b.key, Transport: transport},
+	})
+}
+
+// mounted is one mount by the program.
+type mounted struct {
+	*box
+	dir, cache string
+}
+
+// mount runs `cosfs mount`, which returns when the mount answers.
+func (b *box) mount(flags ...string) *mounted {
+	b.t.Helper()
+	m := &mounted{box: b, dir: b.t.TempDir(), cache: b.t.TempDir()}
+	b.t.Cleanup(m.forceUmount)
+	m.up(flags...)
+	return m
+}
+
+func (m *mounted) up(flags ...string) {
+	m.t.Helper()
+	args := append([]string{"mount", bucket, m.dir, "--endpoint", m.url, "--cache-dir", m.cache}, flags...)
+	out, err := m.cosfs(args...)
+	require.NoError(m.t, err, out)
+}
+
+func (b *box) cosfs(args ...string) (string, error) {
+	cmd := exec.Command(b.bin, args...)
+	cmd.Env = b.env()
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func (m *mounted) down() {
+	m.t.Helper()
+	out, err := m.cosfs("umount", m.dir)
+	require.NoError(m.t, err, out)
+}
+
+// forceUmount is for tests that end before they have unmounted.
+func (m *mounted) forceUmount() {
+	if isMounted(m.dir) {
+		_ = syscall.Unmount(m.dir, syscall.MNT_DETACH)
+	}
+}
+
+func isMounted(dir string) bool {
+	mounts, err := os.ReadFile("/proc/mounts")
+	return err == nil && bytes.Contains(mounts, []byte(" "+dir+" fuse.cosfs "))
+}
+
+// clearCache makes the next mount a cold one.
+func (m *mounted) clearCache() {
+	m.t.Helper()
+	require.NoError(m.t, os.RemoveAll(m.cache))
+	require.NoError(m.t, os.Mkdir(m.cache, 0o700))
+}
+
+// daemon finds the process that serves the mount.
+func (m *mounted) daemon() int {
+	m.t.Helper()
+	dirs, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	require.NoError(m.t, err)
+	for _, path := range dirs {
+		line, err := os.ReadFile(path)
+		if err != nil || !bytes.Contains(line, []byte("--foreground")) || !bytes.Contains(line, []byte(m.dir)) {
+			continue
+		}
+		var pid int
+		_, err = fmt.Sscanf(path, "/proc/%d/cmdline", &pid)
+		require.NoError(m.t, err)
+		return pid
+	}
+	m.t.Fatal("no process serves " + m.dir)
+	return 0
+}
+
+func (m *mounted) run(name string, args ...string) string {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeout(m.t.Context(), 5*time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
+	require.NoError(m.t, err, "%s %v: %s", name, args, out)
+	return string(out)
+}
