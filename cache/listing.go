@@ -91,23 +91,18 @@ func (l *listing) absorb(p cosapi.Page, until time.Time) (hidden []string) {
 		l.last = strings.Clone(strings.TrimPrefix(p.Entries[n-1].Key, prefixOf(l.dir)))
 	}
 	l.next, l.complete = p.Next, p.Next == ""
-	hidden = append(hidden, l.unshadow(rows)...)
+	hidden = append(hidden, l.shadowed(rows)...)
 	l.rows.add(rows)
 	l.settle()
 	return hidden
 }
 
-// unshadow hides files that an earlier or later page shows as directories.
-func (l *listing) unshadow(rows []row) (hidden []string) {
+// shadowed are the files of earlier pages that rows show as directories, which
+// take their place. "d" is always listed before "d/".
+func (l *listing) shadowed(rows []row) (hidden []string) {
 	for i := range rows {
-		old, there := l.rows.get(rows[i].base())
-		switch {
-		case !there:
-		case rows[i].dir && !old.dir:
+		if old, there := l.rows.get(rows[i].base()); there && rows[i].dir && !old.dir {
 			hidden = append(hidden, old.key)
-		case old.dir && !rows[i].dir:
-			hidden = append(hidden, rows[i].key)
-			rows[i] = *old
 		}
 	}
 	return hidden

@@ -10,13 +10,16 @@ import (
 // Learn takes a version that COS has just acknowledged to us: its attributes
 // hold for the first listed row with the same ETag and size within 2 s of
 // obj.Modified (the Date of the answer), and until then its name is answered
-// from here. obj.Attrs are those that were sent. obj.Key with a trailing
-// slash is a directory's marker; if the directory was known to be absent
-// before, it is known to be empty now.
+// from here. obj.Attrs are those that were sent; if they are not known (a copy
+// of something listed), obj.Listed says so. obj.Key with a trailing slash is a
+// directory's marker; if the directory was known to be absent before, it is
+// known to be empty now.
 func (n *Names) Learn(obj cosapi.Object) {
-	obj.Listed = false
 	now := n.now()
-	n.memory.put(obj, now, true)
+	n.memory.forget(obj.Key)
+	if !obj.Listed {
+		n.memory.put(obj, now, true)
+	}
 	key, isDir := strings.CutSuffix(obj.Key, "/")
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -67,6 +67,22 @@ func TestLearnWithoutAListing(t *testing.T) {
 	}
 }
 
+func TestLearnWithoutAttributes(t *testing.T) {
+	for _, isExact := range []bool{false, true} {
+		b := newFakeBucket()
+		n := newTestNames(t, b, func(c *NamesConfig) { c.Exact = isExact })
+		obj := written(b, "d/copy", "v")
+		obj.Attrs, obj.Listed = cosapi.Attrs{}, true
+		n.Learn(obj)
+		name, err := n.Lookup(t.Context(), "d/copy")
+		require.NoError(t, err)
+		require.Equal(t, !isExact, name.Object.Listed, "unknown, not empty")
+		if isExact {
+			require.Equal(t, "d/copy", name.Object.Meta["of"])
+		}
+	}
+}
+
 func TestLearnedMarkers(t *testing.T) {
 	b := newFakeBucket("d/f")
 	n := newTestNames(t, b, exact)

@@ -63,8 +63,8 @@ func TestRowsAreInOrderOfNames(t *testing.T) {
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 1))
 	for range 300 {
-		b := newFakeBucket()
-		want := map[string]bool{} // base → is a directory
+		b := newFakeBucket("d/a")
+		want := map[string]bool{"a": false} // base → is a directory
 		for range 1 + r.IntN(60) {
 			base := make([]byte, 1+r.IntN(5))
 			for i := range base {
