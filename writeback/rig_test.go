@@ -206,3 +206,20 @@ func random(n int) []byte {
 	_, _ = rng.Read(p)
 	return p
 }
+
+// contextUntil ends when something has come about.
+func contextUntil(r *rig, when func() bool) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(r.ctx())
+	go func() {
+		for !when() && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+	}()
+	return ctx, cancel
+}
+
+// mkdirInTheWay makes the next durable record of a file fail.
+func mkdirInTheWay(f *File) error { return os.Mkdir(f.stage.path(f.id+asideSuffix), 0o700) }
+
+func clearTheWay(f *File) error { return ignoreMissing(os.Remove(f.stage.path(f.id + asideSuffix))) }
