@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/xml"
 	"net/http"
+	"strings"
 )
 
 // BucketInfo is what HEAD tells of a bucket.
@@ -45,7 +46,7 @@ type CreateBucketOptions struct {
 // somebody else's: Code tells which. An answer lost and asked for again shows
 // as success, because BucketAlreadyOwnedByYou then means this very call.
 func (c *Client) CreateBucket(ctx context.Context, o CreateBucketOptions) error {
-	r := &request{op: "CreateBucket", method: http.MethodPut, body: &sendBody{}}
+	r := &request{op: "PutBucket", method: http.MethodPut, body: &sendBody{}}
 	r.setACL(o.ACL, o.Grants)
 	r.set("x-cos-tagging", encodeTags(o.Tags))
 	if o.MultiAZ {
@@ -62,4 +63,53 @@ func (c *Client) CreateBucket(ctx context.Context, o CreateBucketOptions) error 
 		return attempt > 1 && failed.Code == "BucketAlreadyOwnedByYou", nil
 	}
 	return c.run(ctx, r)
+}
+
+// DeleteBucket removes an empty bucket. NotEmpty if there are objects,
+// versions, delete markers or open uploads.
+func (c *Client) DeleteBucket(ctx context.Context) error {
+	r := &request{op: "DeleteBucket", method: http.MethodDelete}
+	r.settle = func(_ context.Context, attempt int, failed *Error) (bool, error) {
+		// An earlier attempt did it and its answer was lost.
+		return attempt > 1 && failed.Kind == NoBucket, nil
+	}
+	return c.run(ctx, r)
+}
+
+// BucketLocation is the bucket's region.
+func (c *Client) BucketLocation(ctx context.Context) (string, error) {
+	type location struct {
+		XMLName xml.Name `xml:"LocationConstraint"`
+		Region  string   `xml:",chardata"`
+	}
+	doc, err := getDocument[location](ctx, c, "GetBucketLocation", "", Pair{"location", ""})
+	return strings.TrimPrefix(strings.TrimSpace(doc.Region), "cos."), err
+}
+
+// The states of versioning (cos-api.md 3.4.8). A bucket that never had any
+// answers the empty string.
+const (
+	VersioningEnabled   = "Enabled"
+	VersioningSuspended = "Suspended"
+)
+
+type versioning struct {
+	XMLName xml.Name `xml:"VersioningConfiguration"`
+	Status  string   `xml:",omitempty"`
+}
+
+// BucketVersioning is VersioningEnabled, VersioningSuspended, or empty if it
+// was never set.
+func (c *Client) BucketVersioning(ctx context.Context) (string, error) {
+	doc, err := getDocument[versioning](ctx, c, "GetBucketVersioning", "", Pair{"versioning", ""})
+	return doc.Status, err
+}
+
+// PutBucketVersioning switches versioning. There is no way back to "never".
+func (c *Client) PutBucketVersioning(ctx context.Context, status string) error {
+	const op = "PutBucketVersioning"
+	if status != VersioningEnabled && status != VersioningSuspended {
+		return invalid(op, "", "the status %q is neither Enabled nor Suspended", status)
+	}
+	return c.putDocument(ctx, op, "", versioning{Status: status}, Pair{"versioning", ""})
 }

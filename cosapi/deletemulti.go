@@ -112,7 +112,7 @@ func (c *Client) deleteBatch(ctx context.Context, ids []ObjectID) (final []Delet
 			return final, nil
 		}
 		if sleep(ctx, c.retry.delay(attempt, 0)) != nil {
-			return append(final, again...), c.contextError(ctx, &request{op: "DeleteObjects"}, again[0].Err)
+			return append(final, again...), c.contextError(ctx, &request{op: "DeleteMultipleObjects"}, again[0].Err)
 		}
 	}
 }
@@ -123,7 +123,7 @@ func (c *Client) deleteOnce(ctx context.Context, ids []ObjectID) (failures []Del
 	for i, id := range ids {
 		doc.Objects[i] = deleteObject{Key: id.Key, VersionID: id.VersionID}
 	}
-	r := &request{op: "DeleteObjects", method: http.MethodPost, params: []Pair{{"delete", ""}}, class: classDeleteMulti}
+	r := &request{op: "DeleteMultipleObjects", method: http.MethodPost, params: []Pair{{"delete", ""}}, class: classDeleteMulti}
 	raw, err := marshal(r.op, "", doc)
 	if err != nil {
 		return nil, err

@@ -9,24 +9,46 @@
 //     never somebody else's bytes. A body that breaks off is continued with a
 //     further ranged request for the same version.
 //   - Every write of content is checked: the CRC-64 (ECMA, cos-api.md 3.0.6)
-//     of the bytes sent is compared with the one COS answers.
+//     of the bytes sent is compared with the one COS answers. Behind a gateway
+//     that drops it, an ETag that is an MD5 takes its place.
 //   - Every error is an *Error, made where the wire is read, with a Kind to
 //     act on (errors.Is(err, cosapi.NotFound)), the key, COS's own code,
 //     message and request id, and never a credential.
 //   - Retries follow cos-api.md 4.5: full-jitter exponential back-off,
 //     Retry-After honoured, the request signed again, the body rewound. A
 //     call which is not idempotent (append; a create with ForbidOverwrite) is
-//     not repeated blindly.
+//     not repeated blindly: what is there is looked at first.
+//   - What cannot arrive as it was meant is refused before it is sent: keys
+//     that a hop would turn into another request, metadata that is not
+//     printable ASCII, a part without an upload.
+//
+// # How a call runs
+//
+// An operation describes itself as a request. Client.run sends it until it is
+// settled: attempt takes a token of the rate class, asks for credentials,
+// signs and sends; the request's accept reads the answer; on a failure amend
+// corrects the clock or the token once, settle decides what only this
+// operation can know, and the Kind decides the rest. Nothing else in the
+// package touches the network.
+//
+// An attempt has no deadline of its own, large bodies take their time. A
+// watchdog ends it when no byte moved in either direction for AnswerTimeout.
 //
 // # What it does not do
 //
 // It has no cache, writes no files and starts no goroutine that outlives a
-// call. It logs only through Config.Observe and Config.Log.
+// call. It logs only through Config.Observe and Config.Log. It follows no
+// redirects and never switches hosts. It does not split contents into parts.
 //
 // # Ownership and locks
 //
-// A Client is immutable after New and safe for concurrent use. The caller
-// owns bodies it passes (they are read and rewound, never closed) and must
-// Close every Reader that Get returns. The only lock is the one inside the
-// rate limiters; it is never held across a request.
+// A Client is immutable after New and safe for concurrent use; what clients
+// of several buckets share (the clock's offset) is atomic. The caller owns
+// bodies it passes: they are read and rewound, never closed, and at rest when
+// the call returns. It must Close every Reader that Get returns; the Reader
+// keeps the context of its Get until then.
+//
+// There are two locks, and neither is held across a request: the one inside
+// the rate limiters, and sendBody.mu, which keeps net/http from reading a body
+// that is being rewound.
 package cosapi

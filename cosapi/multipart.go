@@ -14,7 +14,7 @@ import (
 // aborted is invisible in listings, costs storage, and keeps its bucket from
 // being deleted. (cos-api.md 3.4.6 for all of these calls.)
 func (c *Client) StartUpload(ctx context.Context, key string, o PutOptions) (uploadID string, err error) {
-	const op = "CreateMultipartUpload"
+	const op = "InitiateMultipartUpload"
 	if err := errors.Join(CheckKey(key), o.check(op, key)); err != nil {
 		return "", err
 	}

@@ -103,25 +103,33 @@ const (
 	signWindow = time.Hour   // the longest that a body may wait to be sent
 )
 
-// signedHeaders selects what a request signs: host, every x-cos header, and
-// the headers that describe the body (cos-api.md 2.4, column cosfs).
+// signedHeaders selects what a request signs: host, the length of its body,
+// and what is signable.
 func signedHeaders(req *http.Request) []Pair {
-	signed := []Pair{{"host", req.Host}}
-	for name, values := range req.Header {
-		lower := strings.ToLower(name)
-		if strings.HasPrefix(lower, "x-cos-") || slices.Contains(signedNames, lower) {
-			for _, v := range values {
-				signed = append(signed, Pair{lower, v})
-			}
-		}
-	}
+	signed := append(signable(req.Header), Pair{"host", req.Host})
 	if hasBody(req.Method) {
 		signed = append(signed, Pair{"content-length", strconv.FormatInt(req.ContentLength, 10)})
 	}
 	return signed
 }
 
-var signedNames = []string{"content-md5", "content-type", "range"}
+// signable selects the headers that are signed: every x-cos header, and those
+// that describe the body (cos-api.md 2.4, column cosfs).
+func signable(h http.Header) []Pair {
+	var pairs []Pair
+	for name, values := range h {
+		lower := strings.ToLower(name)
+		if !strings.HasPrefix(lower, "x-cos-") && !slices.Contains(signableNames, lower) {
+			continue
+		}
+		for _, v := range values {
+			pairs = append(pairs, Pair{lower, v})
+		}
+	}
+	return pairs
+}
+
+var signableNames = []string{"content-length", "content-md5", "content-type", "range"}
 
 // hasBody says that a request of that method always carries Content-Length.
 func hasBody(method string) bool { return method == http.MethodPut || method == http.MethodPost }
