@@ -74,6 +74,9 @@ func TestRequestBudgets(t *testing.T) {
 		for i := range 2500 {
 			w.put(fmt.Sprintf("many/%04d", i), "")
 		}
+		w.remount()
+		_, err := os.Stat(w.path("many"))
+		require.NoError(t, err)
 		counts := w.requests(func() { require.Len(t, w.ls("many"), 2500) })
 		require.EqualValues(t, 3, counts["ListObjects"])
 	})

@@ -29,7 +29,7 @@ func (f *FS) copyObject(src cosapi.Object, key string, o cosapi.CopyOptions) (co
 	if err != nil {
 		return cosapi.Object{}, err
 	}
-	info.Size = src.Size
+	info.Size, info.Listed = src.Size, src.Listed && !o.Replace
 	info.Attrs = src.Attrs
 	if o.Replace {
 		info.Attrs = o.Attrs

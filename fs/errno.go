@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync"
 	"syscall"
+	"time"
 
 	"cosfs/cosapi"
 	"cosfs/writeback"
@@ -75,9 +77,37 @@ func (f *FS) fail(op, key string, err error) syscall.Errno {
 	switch number {
 	case 0, syscall.ENOENT, syscall.EEXIST, syscall.ENOTEMPTY, syscall.ENODATA, syscall.EINTR:
 	default:
-		f.log.Error(op+" failed", "key", key, "errno", number.Error(), "err", err)
+		if f.repeats.first(op+" "+key+" "+number.Error(), f.now()) {
+			f.log.Error(op+" failed", "key", key, "errno", number.Error(), "err", err)
+		}
 	}
 	return number
+}
+
+// repeats keeps an error out of the log that it has just been in: the kernel
+// asks again, page by page, for what a read-ahead did not get.
+type repeats struct {
+	mu   sync.Mutex
+	seen map[string]time.Time
+}
+
+const (
+	repeatTime = 5 * time.Second
+	maxRepeats = 1000 // lines remembered
+)
+
+// first says whether a line was not there for a while.
+func (r *repeats) first(line string, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if at, ok := r.seen[line]; ok && now.Sub(at) < repeatTime {
+		return false
+	}
+	if r.seen == nil || len(r.seen) >= maxRepeats {
+		r.seen = make(map[string]time.Time)
+	}
+	r.seen[line] = now
+	return true
 }
 
 // fail is FS.fail for an operation on a node.

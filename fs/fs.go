@@ -52,6 +52,7 @@ type FS struct {
 	lastIno  atomic.Uint64
 	overlay  overlay
 	claims   claims
+	repeats  repeats
 
 	// ctx is the life of the mount. Requests run under it and not under the
 	// kernel's context of a call, which any signal to the caller cancels

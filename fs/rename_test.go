@@ -124,7 +124,7 @@ func TestRenameDirectoryRules(t *testing.T) {
 	require.NoError(t, os.MkdirAll(w.path("full"), 0o755))
 	w.write("full/f", "x")
 	w.write("file", "x")
-	require.ErrorIs(t, os.Rename(w.path("a"), w.path("full")), syscall.ENOTEMPTY)
+	require.ErrorIs(t, unix.Rename(w.path("a"), w.path("full")), syscall.ENOTEMPTY)
 	require.ErrorIs(t, unix.Rename(w.path("a"), w.path("file")), syscall.ENOTDIR)
 	require.ErrorIs(t, unix.Rename(w.path("file"), w.path("a")), syscall.EISDIR)
 	require.ErrorIs(t, unix.Rename(w.path("a"), w.path("a/b/c")), syscall.EINVAL, "a directory cannot go below itself")
