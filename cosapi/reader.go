@@ -34,9 +34,14 @@ type Reader struct {
 	body     io.ReadCloser // nil between a failure and the next request
 	off, end int64         // what is left: [off, end) of the object
 	crc      hash.Hash64   // nil when only a part is read, or COS gave no checksum
-	failures int           // without a byte of progress
+	failures int           // one after another, without progress between
+	gained   int64         // bytes since the last failure
 	err      error         // final
 }
+
+// progress is how many bytes a body must bring before it breaks off to count
+// as working: one that brings less would be asked for again without end.
+const progress = 64 << 10
 
 // Get reads a range of a version. With v.ETag set, COS is asked for that
 // version only, and another one is Changed, before the first byte; empty means
@@ -209,7 +214,9 @@ func (r *Reader) readSome(p []byte) (int, error) {
 		return 0, err
 	}
 	r.off += int64(n)
-	r.failures = 0
+	if r.gained += int64(n); r.gained >= progress {
+		r.failures = 0
+	}
 	if r.crc == nil {
 		return n, nil
 	}
@@ -237,6 +244,7 @@ func (r *Reader) resume(cause error) error {
 		return r.c.contextError(r.ctx, &request{op: broken.Op, key: broken.Key}, broken)
 	}
 	r.failures++
+	r.gained = 0
 	if r.failures >= r.c.cfg.MaxAttempts || r.Object.ETag == "" {
 		return broken
 	}
