@@ -189,14 +189,11 @@ func writeACL(x *xmlWriter, owner string, a aclRecord) {
 
 // getObjectACL is GET Object acl.
 func (c *call) getObjectACL() error {
-	o, _, err := c.s.store.lookup(c.bucket, c.key, c.q.get("versionId"))
+	o, _, err := c.asked()
 	if err != nil {
 		return err
 	}
-	if o.DeleteMarker {
-		return failure("NoSuchKey")
-	}
-	if o.ACL.Canned == "" && len(o.ACL.Grants) == 0 {
+	if o.ACL.inherits() {
 		c.w.Header().Set("x-cos-acl", cannedNone)
 	}
 	x := newXML()
@@ -206,7 +203,7 @@ func (c *call) getObjectACL() error {
 
 // putObjectACL is PUT Object acl.
 func (c *call) putObjectACL() error {
-	o, _, err := c.s.store.lookup(c.bucket, c.key, c.q.get("versionId"))
+	o, _, err := c.asked()
 	if err != nil {
 		return err
 	}

@@ -229,11 +229,3 @@ func (c *call) checkToken(account Account) error {
 	}
 	return failure("ExpiredToken")
 }
-
-// authorize decides whether the sender may do what is asked.
-func (c *call) authorize() error {
-	if c.account != nil || c.s.cfg.Anonymous {
-		return nil
-	}
-	return failure("AccessDenied")
-}

@@ -30,18 +30,8 @@ var configurations = map[string]configuration{
 	"policy":      {"policy", "NoSuchBucketPolicy", http.StatusNoContent, checkPolicy, "application/json"},
 }
 
-// configuration is the one that the request names.
-func (c *call) configuration() configuration {
-	for name, conf := range configurations {
-		if c.q.has(name) {
-			return conf
-		}
-	}
-	panic("cosserver: a configuration's route without its sub-resource")
-}
-
 func (c *call) putConfiguration() error {
-	conf := c.configuration()
+	conf := configurations[c.op.sub]
 	doc, err := c.document()
 	if err != nil {
 		return err
@@ -67,7 +57,7 @@ func (c *call) putConfiguration() error {
 }
 
 func (c *call) getConfiguration() error {
-	conf := c.configuration()
+	conf := configurations[c.op.sub]
 	b, err := c.s.store.bucket(c.bucket)
 	if err != nil {
 		return err
@@ -80,7 +70,7 @@ func (c *call) getConfiguration() error {
 }
 
 func (c *call) deleteConfiguration() error {
-	conf := c.configuration()
+	conf := configurations[c.op.sub]
 	err := c.s.store.changeBucket(c.bucket, func(b *bucketRecord) error {
 		delete(b.Configs, conf.name)
 		return nil

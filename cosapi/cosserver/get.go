@@ -95,8 +95,17 @@ func (c *call) sendObject(o *objectRecord, segs []segment, piece span, partial b
 // readable looks up the version that is asked for and checks that it may be
 // read with the keys that came along.
 func (c *call) readable() (*objectRecord, []byte, error) {
-	version := c.q.get("versionId")
-	o, raw, err := c.s.store.lookup(c.bucket, c.key, version)
+	o, raw, err := c.asked()
+	if err != nil {
+		return nil, nil, err
+	}
+	return o, raw, o.SSE.needKey(c.r.Header, sseCustomer)
+}
+
+// asked looks up the version that the request names. A delete marker is
+// nothing that can be read.
+func (c *call) asked() (*objectRecord, []byte, error) {
+	o, raw, err := c.s.store.lookup(c.bucket, c.key, c.q.get("versionId"))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -106,7 +115,7 @@ func (c *call) readable() (*objectRecord, []byte, error) {
 		e.deleteMarker = true
 		return nil, nil, e
 	}
-	return o, raw, o.SSE.needKey(c.r.Header, sseCustomer)
+	return o, raw, nil
 }
 
 // describe writes the headers of an object.

@@ -7,8 +7,10 @@ import "net/http"
 type operation struct {
 	name   string
 	handle func(*call) error
-	// data says that the request's body is content, not a document.
-	data bool
+	// needs is what somebody unsigned needs to be granted; empty: nothing
+	// would do.
+	needs access
+	sub   string // the sub-resource that selected it
 }
 
 // route is a line of the table that selects operations: by method, by
@@ -20,36 +22,109 @@ type route struct {
 	operation
 }
 
-// service, bucket and object requests each have their table, searched from the
-// top; sub-resources stand in the order of cos-api.md 1.5.
-var serviceRoutes = []route{
-	{method: http.MethodGet, operation: operation{name: "GetService", handle: (*call).getService}},
+// at makes a route; plain ones have no sub-resource.
+func at(method, sub, name string, needs access, handle func(*call) error) route {
+	return route{method: method, sub: sub, operation: operation{name: name, handle: handle, needs: needs, sub: sub}}
 }
 
-var bucketRoutes = []route{
-	{method: http.MethodGet, sub: "uploads", operation: operation{name: "ListMultipartUploads", handle: (*call).listUploads}},
-	{method: http.MethodPost, sub: "delete", operation: operation{name: "DeleteMultipleObjects", handle: (*call).deleteObjects}},
-	{method: http.MethodGet, operation: operation{name: "ListObjects", handle: (*call).listObjects}},
-	{method: http.MethodPut, operation: operation{name: "PutBucket", handle: (*call).putBucket}},
-	{method: http.MethodHead, operation: operation{name: "HeadBucket", handle: (*call).headBucket}},
-	{method: http.MethodDelete, operation: operation{name: "DeleteBucket", handle: (*call).deleteBucket}},
+// copying is a route that is taken when a copy source is given.
+func copying(r route) route {
+	r.copy = true
+	return r
 }
 
-var objectRoutes = []route{
-	{method: http.MethodGet, sub: "acl", operation: operation{name: "GetObjectACL", handle: (*call).getObjectACL}},
-	{method: http.MethodPut, sub: "acl", operation: operation{name: "PutObjectACL", handle: (*call).putObjectACL}},
-	{method: http.MethodPost, sub: "uploads", operation: operation{name: "InitiateMultipartUpload", handle: (*call).startUpload}},
-	{method: http.MethodPut, sub: "uploadId", copy: true, operation: operation{name: "UploadPartCopy", handle: (*call).copyPart}},
-	{method: http.MethodPut, sub: "uploadId", operation: operation{name: "UploadPart", handle: (*call).putPart, data: true}},
-	{method: http.MethodGet, sub: "uploadId", operation: operation{name: "ListParts", handle: (*call).listParts}},
-	{method: http.MethodPost, sub: "uploadId", operation: operation{name: "CompleteMultipartUpload", handle: (*call).completeUpload}},
-	{method: http.MethodDelete, sub: "uploadId", operation: operation{name: "AbortMultipartUpload", handle: (*call).abortUpload}},
-	{method: http.MethodPut, copy: true, operation: operation{name: "CopyObject", handle: (*call).copyObject}},
-	{method: http.MethodPut, operation: operation{name: "PutObject", handle: (*call).putObject, data: true}},
-	{method: http.MethodGet, operation: operation{name: "GetObject", handle: (*call).getObject}},
-	{method: http.MethodHead, operation: operation{name: "HeadObject", handle: (*call).headObject}},
-	{method: http.MethodDelete, operation: operation{name: "DeleteObject", handle: (*call).deleteObject}},
+// serviceRoutes, bucketRoutes and objectRoutes are searched from the top;
+// sub-resources stand in the order of cos-api.md 1.5.
+func serviceRoutes() []route {
+	return []route{at(http.MethodGet, "", "GetService", "", (*call).getService)}
 }
+
+func bucketRoutes() []route {
+	return []route{
+		at(http.MethodOptions, "", "OptionsObject", toAnyone, (*call).options),
+		at(http.MethodGet, "acl", "GetBucketACL", bucketReadACP, (*call).getBucketACL),
+		at(http.MethodPut, "acl", "PutBucketACL", bucketWriteACP, (*call).putBucketACL),
+		at(http.MethodGet, "cors", "GetBucketCORS", "", (*call).getConfiguration),
+		at(http.MethodPut, "cors", "PutBucketCORS", "", (*call).putConfiguration),
+		at(http.MethodDelete, "cors", "DeleteBucketCORS", "", (*call).deleteConfiguration),
+		at(http.MethodGet, "lifecycle", "GetBucketLifecycle", "", (*call).getConfiguration),
+		at(http.MethodPut, "lifecycle", "PutBucketLifecycle", "", (*call).putConfiguration),
+		at(http.MethodDelete, "lifecycle", "DeleteBucketLifecycle", "", (*call).deleteConfiguration),
+		at(http.MethodGet, "location", "GetBucketLocation", "", (*call).getLocation),
+		at(http.MethodGet, "policy", "GetBucketPolicy", "", (*call).getConfiguration),
+		at(http.MethodPut, "policy", "PutBucketPolicy", "", (*call).putConfiguration),
+		at(http.MethodDelete, "policy", "DeleteBucketPolicy", "", (*call).deleteConfiguration),
+		at(http.MethodGet, "replication", "GetBucketReplication", "", (*call).getConfiguration),
+		at(http.MethodPut, "replication", "PutBucketReplication", "", (*call).putConfiguration),
+		at(http.MethodDelete, "replication", "DeleteBucketReplication", "", (*call).deleteConfiguration),
+		at(http.MethodGet, "tagging", "GetBucketTagging", "", (*call).getConfiguration),
+		at(http.MethodPut, "tagging", "PutBucketTagging", "", (*call).putConfiguration),
+		at(http.MethodDelete, "tagging", "DeleteBucketTagging", "", (*call).deleteConfiguration),
+		at(http.MethodGet, "versioning", "GetBucketVersioning", "", (*call).getVersioning),
+		at(http.MethodPut, "versioning", "PutBucketVersioning", "", (*call).putVersioning),
+		at(http.MethodGet, "versions", "ListObjectVersions", bucketRead, (*call).listVersions),
+		at(http.MethodGet, "uploads", "ListMultipartUploads", bucketRead, (*call).listUploads),
+		at(http.MethodPost, "delete", "DeleteMultipleObjects", bucketWrite, (*call).deleteObjects),
+		at(http.MethodGet, "", "ListObjects", bucketRead, (*call).listObjects),
+		at(http.MethodPut, "", "PutBucket", "", (*call).putBucket),
+		at(http.MethodHead, "", "HeadBucket", bucketRead, (*call).headBucket),
+		at(http.MethodDelete, "", "DeleteBucket", "", (*call).deleteBucket),
+	}
+}
+
+func objectRoutes() []route {
+	return []route{
+		at(http.MethodOptions, "", "OptionsObject", toAnyone, (*call).options),
+		at(http.MethodGet, "acl", "GetObjectACL", objectReadACP, (*call).getObjectACL),
+		at(http.MethodPut, "acl", "PutObjectACL", objectWriteACP, (*call).putObjectACL),
+		at(http.MethodPost, "append", "AppendObject", bucketWrite, (*call).appendObject),
+		at(http.MethodPost, "restore", "RestoreObject", bucketWrite, (*call).restoreObject),
+		at(http.MethodGet, "tagging", "GetObjectTagging", "", (*call).getObjectTagging),
+		at(http.MethodPut, "tagging", "PutObjectTagging", "", (*call).putObjectTagging),
+		at(http.MethodDelete, "tagging", "DeleteObjectTagging", "", (*call).deleteObjectTagging),
+		at(http.MethodPost, "uploads", "InitiateMultipartUpload", bucketWrite, (*call).startUpload),
+		copying(at(http.MethodPut, "uploadId", "UploadPartCopy", bucketWrite, (*call).copyPart)),
+		at(http.MethodPut, "uploadId", "UploadPart", bucketWrite, (*call).putPart),
+		at(http.MethodGet, "uploadId", "ListParts", bucketWrite, (*call).listParts),
+		at(http.MethodPost, "uploadId", "CompleteMultipartUpload", bucketWrite, (*call).completeUpload),
+		at(http.MethodDelete, "uploadId", "AbortMultipartUpload", bucketWrite, (*call).abortUpload),
+		copying(at(http.MethodPut, "", "CopyObject", bucketWrite, (*call).copyObject)),
+		at(http.MethodPut, "", "PutObject", bucketWrite, (*call).putObject),
+		at(http.MethodGet, "", "GetObject", objectRead, (*call).getObject),
+		at(http.MethodHead, "", "HeadObject", objectRead, (*call).headObject),
+		at(http.MethodDelete, "", "DeleteObject", bucketWrite, (*call).deleteObject),
+	}
+}
+
+// routes are the tables of a server.
+type routes struct{ service, bucket, object []route }
+
+func newRoutes() routes { return routes{serviceRoutes(), bucketRoutes(), objectRoutes()} }
+
+// find selects the operation of a request.
+func (rs routes) find(t target, method string, q query, h http.Header) (operation, error) {
+	table := rs.object
+	switch {
+	case t.bucket == "":
+		table = rs.service
+	case t.key == "":
+		table = rs.bucket
+	}
+	for _, r := range table {
+		if r.method != method || r.sub != "" && !q.has(r.sub) || r.copy && !isCopy(h) {
+			continue
+		}
+		if r.sub == "" && method != http.MethodOptions {
+			if err := refuseUnknown(q); err != nil {
+				return operation{}, err
+			}
+		}
+		return r.operation, nil
+	}
+	return operation{}, failure("MethodNotAllowed")
+}
+
+func isCopy(h http.Header) bool { return h.Get("x-cos-copy-source") != "" }
 
 // subResources are parameters that turn a request into another one. When no
 // route took them the request is refused rather than taken for a plain one:
@@ -62,30 +137,6 @@ var subResources = []string{
 	"object-lock", "origin", "ownershipControls", "publicAccessBlock", "referer", "requestPayment", "retention", "select",
 	"symlink", "torrent", "website",
 }
-
-// selectOperation finds the operation of a request.
-func selectOperation(t target, method string, q query, h http.Header) (operation, error) {
-	table := objectRoutes
-	switch {
-	case t.bucket == "":
-		table = serviceRoutes
-	case t.key == "":
-		table = bucketRoutes
-	}
-	for _, r := range table {
-		if r.method == method && (r.sub == "" || q.has(r.sub)) && (!r.copy || isCopy(h)) {
-			if r.sub == "" {
-				if err := refuseUnknown(q); err != nil {
-					return operation{}, err
-				}
-			}
-			return r.operation, nil
-		}
-	}
-	return operation{}, failure("MethodNotAllowed")
-}
-
-func isCopy(h http.Header) bool { return h.Get("x-cos-copy-source") != "" }
 
 // refuseUnknown rejects sub-resources that no route above took, and parameters
 // without a value that nobody knows (cos-api.md 1.5).

@@ -25,6 +25,9 @@ type Config struct {
 	Accounts  []Account // who may sign; the first owns what CreateBucket makes
 	Anonymous bool      // unsigned requests may do everything
 
+	// RestoreDelay is how long the restore of an archived object takes.
+	RestoreDelay time.Duration
+
 	Latency   time.Duration // waited before each request is handled
 	Bandwidth int64         // bytes per second of each body in each direction, 0: no limit
 	// Intercept is asked once per request, when it is routed and its signature
@@ -59,6 +62,7 @@ type Server struct {
 	cfg      Config
 	store    *store
 	accounts map[string]Account // by SecretID
+	routes   routes
 
 	counts            map[string]*atomic.Int64 // by operation; the map itself never changes
 	bytesIn, bytesOut atomic.Int64
@@ -84,14 +88,14 @@ func New(cfg Config) (*Server, error) {
 	cfg.Domains = append([]string{
 		"cos." + cfg.Region + ".myqcloud.com", "cos." + cfg.Region + ".tencentcos.cn", "localhost",
 	}, cfg.Domains...)
-	s := &Server{cfg: cfg, accounts: map[string]Account{}, counts: map[string]*atomic.Int64{}}
+	s := &Server{cfg: cfg, accounts: map[string]Account{}, routes: newRoutes(), counts: map[string]*atomic.Int64{}}
 	for _, a := range cfg.Accounts {
 		if _, twice := s.accounts[a.SecretID]; twice || a.SecretID == "" {
 			return nil, fmt.Errorf("cosserver: account %q: a SecretID must be given, and only once", a.SecretID)
 		}
 		s.accounts[a.SecretID] = a
 	}
-	for _, table := range [][]route{serviceRoutes, bucketRoutes, objectRoutes} {
+	for _, table := range [][]route{s.routes.service, s.routes.bucket, s.routes.object} {
 		for _, r := range table {
 			s.counts[r.name] = new(atomic.Int64)
 		}
@@ -178,13 +182,14 @@ func (c *call) serve() (err error) {
 	if c.target, err = address(c.r, c.s.cfg.Domains); err != nil {
 		return err
 	}
-	if c.op, err = selectOperation(c.target, c.r.Method, c.q, c.r.Header); err != nil {
+	if c.op, err = c.s.routes.find(c.target, c.r.Method, c.q, c.r.Header); err != nil {
 		return err
 	}
 	c.s.counts[c.op.name].Add(1)
 	if err := sleep(c.r.Context(), time.Duration(c.s.latency.Load())); err != nil {
 		return err
 	}
+	c.shareAcross()
 	if c.account, err = c.authenticate(); err != nil {
 		return err
 	}
