@@ -72,7 +72,7 @@ func (f *File) rebaseLocked(r receipt) *baseRef {
 	f.stored = max(f.stored, r.storedGen())
 	f.attempt.exposed, f.damaged = false, false
 	f.sent, f.upload = nil, nil
-	f.failed, f.lastErr = 0, nil
+	f.failed, f.lastErr, f.reason = 0, nil, ""
 	return old
 }
 
@@ -85,9 +85,9 @@ func (f *File) updateRecord(clean bool, stored uint64) error {
 	case f.onDisk == "":
 		return nil
 	case f.durableGen > stored:
-		return f.save(StateOwed, true, "")
+		return f.save(StateOwed, true)
 	}
-	return f.save(StateOpen, false, "")
+	return f.save(StateOpen, false)
 }
 
 func (f *File) announce(r receipt, told []waiter, o cosapi.Object) {

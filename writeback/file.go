@@ -58,8 +58,9 @@ type File struct {
 	thaw    chan struct{} // not nil: writers wait until it is closed
 	holds   int           // while positive no upload starts
 	waiters []waiter
-	failed  int   // attempts in a row
-	lastErr error // of the last attempt
+	failed  int    // attempts in a row
+	lastErr error  // of the last attempt
+	reason  string // why it was given up, for the record
 
 	spot spot // in the stage's queue; guarded by Stage.mu
 }

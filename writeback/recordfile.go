@@ -81,7 +81,7 @@ func (f *File) recordPath() string { return f.stage.path(f.id + recordSuffix) }
 // recordLocked describes the file as it is now.
 func (f *File) recordLocked(state State) Record {
 	r := Record{ID: f.id, State: state, Key: f.key, Size: f.size, Modified: f.modified, BaseLen: f.baseLen,
-		Local: f.local.Clone(), Fresh: f.fresh.Clone(), Options: cloneOptions(f.opts)}
+		Local: f.local.Clone(), Fresh: f.fresh.Clone(), Options: cloneOptions(f.opts), Reason: f.reason}
 	if f.hasBase {
 		base := f.base
 		r.Base = &base
@@ -108,7 +108,7 @@ func (f *File) recordOpen() error {
 		return nil
 	}
 	if f.onDisk == "" {
-		if err := f.save(StateOpen, false, ""); err != nil {
+		if err := f.save(StateOpen, false); err != nil {
 			return err
 		}
 	}
@@ -126,11 +126,10 @@ func (f *File) recordOpen() error {
 
 // save writes the record as the file is now. Durable includes the data. The
 // caller holds disk.
-func (f *File) save(state State, durable bool, reason string) error {
+func (f *File) save(state State, durable bool) error {
 	f.mu.RLock()
 	r, gen, data := f.recordLocked(state), f.gen, f.data
 	f.mu.RUnlock()
-	r.Reason = reason
 	if durable && data != nil {
 		if err := unix.Fdatasync(int(data.Fd())); err != nil {
 			return fmt.Errorf("stage: sync %s: %w", f.dataPath(), err)
@@ -153,7 +152,7 @@ func (f *File) resave() error {
 	if f.onDisk == "" {
 		return nil
 	}
-	return f.save(f.onDisk, f.durableGen > 0, "")
+	return f.save(f.onDisk, f.durableGen > 0)
 }
 
 // promise makes the content of this moment owed and durable.
@@ -166,7 +165,7 @@ func (f *File) promise() error {
 	if clean || f.onDisk == StateOwed && f.durableGen >= gen {
 		return nil
 	}
-	return f.save(StateOwed, true, "")
+	return f.save(StateOwed, true)
 }
 
 // unrecord removes the record of a file that needs none. The caller holds disk.

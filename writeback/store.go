@@ -108,9 +108,9 @@ func (f *File) Sync(ctx context.Context) error {
 	case clean:
 		return nil
 	case owed || f.onDisk == StateOwed:
-		return f.save(StateOwed, true, "")
+		return f.save(StateOwed, true)
 	}
-	return f.save(StateOpen, true, "")
+	return f.save(StateOpen, true)
 }
 
 // run is one attempt to store the file, in a goroutine of the stage.
@@ -184,14 +184,14 @@ func (f *File) giveUp(lost *ConflictError) {
 	f.disk.Lock()
 	f.mu.Lock()
 	lost.Key, lost.Path = f.key, f.dataPath()
-	f.lastErr, f.wanted = lost, f.stored
+	f.lastErr, f.reason, f.wanted = lost, lost.Error(), f.stored
 	told := f.takeWaitersLocked(func(waiter) bool { return true })
 	f.endLocked()
 	closed := f.closed
 	f.mu.Unlock()
 	err := error(lost)
 	if !closed {
-		err = errors.Join(lost, f.save(StateOpen, true, lost.Error()))
+		err = errors.Join(lost, f.save(StateOpen, true))
 	}
 	f.disk.Unlock()
 	f.stage.cfg.Log.Error("store given up", "key", lost.Key, "kept", lost.Path, "err", err)
