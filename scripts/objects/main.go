@@ -16,7 +16,7 @@ import (
 )
 
 // perPrefix is how many objects are shown of each prefix.
-const perPrefix = 4
+const perPrefix = 3
 
 func main() {
 	log.SetFlags(0)

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// control is the daemon's end of a socket that cosfs umount waits on. Its name
+// is abstract, derived from the mountpoint: nothing is left on disk however
+// the daemon ends. A greeting says that the caller is heard; lines about what
+// is left, or none, and the end of the stream say that the daemon is done.
+type control struct {
+	listener *net.UnixListener
+	accept   sync.WaitGroup // the accept loop
+
+	mu      sync.Mutex // guards waiting
+	waiting []net.Conn
+}
+
+// greeting is the first line of a daemon.
+const greeting = "cosfs"
+
+// maxWaiting bounds the callers that are kept; one is usual.
+const maxWaiting = 64
+
+func controlName(mountpoint string) string {
+	return fmt.Sprintf("@cosfs-%x", sha256.Sum256([]byte(mountpoint)))[:40]
+}
+
+// listenControl makes this process findable by its mountpoint.
+func listenControl(mountpoint string) (*control, error) {
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: controlName(mountpoint), Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("control socket of %s: %w", mountpoint, err)
+	}
+	c := &control{listener: l}
+	c.accept.Go(c.serve)
+	return c, nil
+}
+
+func (c *control) serve() {
+	for {
+		conn, err := c.listener.AcceptUnix()
+		if err != nil {
+			return // closed
+		}
+		if !c.keep(conn) {
+			conn.Close()
+		}
+	}
+}
+
+// keep greets a caller of our own user or root and remembers it.
+func (c *control) keep(conn *net.UnixConn) bool {
+	peer, err := peerOf(conn)
+	if err != nil || (peer.Uid != 0 && int(peer.Uid) != os.Geteuid()) {
+		return false
+	}
+	conn.SetWriteDeadline(time.Now().Add(time.Second))
+	if _, err := io.WriteString(conn, greeting+"\n"); err != nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.waiting) >= maxWaiting {
+		return false
+	}
+	c.waiting = append(c.waiting, conn)
+	return true
+}
+
+// finish tells everybody who waits what is left and stops listening.
+func (c *control) finish(left []string) {
+	c.listener.Close()
+	c.accept.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, conn := range c.waiting {
+		conn.SetWriteDeadline(time.Now().Add(time.Second))
+		io.WriteString(conn, strings.Join(append(left, ""), "\n")) // one who hung up does not want to know
+		conn.Close()
+	}
+	c.waiting = nil
+}
+
+// daemon is umount's end: the process behind a mountpoint.
+type daemon struct {
+	conn net.Conn
+	read *bufio.Reader
+	pid  int
+}
+
+// findDaemon connects to the process that has mounted mountpoint; nil if there
+// is none, or none that this user may ask.
+func findDaemon(mountpoint string) (*daemon, error) {
+	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: controlName(mountpoint), Net: "unix"})
+	if err != nil {
+		return nil, nil // nobody listens
+	}
+	d := &daemon{conn: conn, read: bufio.NewReader(conn)}
+	peer, err := peerOf(conn)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	d.pid = int(peer.Pid)
+	trusted := peer.Uid == 0 || int(peer.Uid) == os.Geteuid() || os.Geteuid() == 0
+	conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+	if line, err := d.read.ReadString('\n'); !trusted || err != nil || line != greeting+"\n" {
+		return nil, conn.Close()
+	}
+	conn.SetReadDeadline(time.Time{})
+	return d, nil
+}
+
+// wait returns when the process has gone, with the lines about what is left.
+func (d *daemon) wait(ctx context.Context) (left []string, err error) {
+	defer d.conn.Close()
+	stop := context.AfterFunc(ctx, func() { d.conn.SetReadDeadline(time.Now()) })
+	defer stop()
+	text, err := io.ReadAll(d.read)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil && !errors.Is(err, unix.ECONNRESET) { // reset: it was killed
+		return nil, err
+	}
+	for line := range strings.Lines(string(text)) {
+		left = append(left, strings.TrimSuffix(line, "\n"))
+	}
+	return left, waitExit(ctx, d.pid)
+}
+
+// waitExit waits for the end of a process that is no child of ours.
+func waitExit(ctx context.Context, pid int) error {
+	if pid <= 0 || pid == os.Getpid() {
+		return nil // of another pid namespace, or ourselves
+	}
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return nil // gone already
+	}
+	defer unix.Close(fd)
+	for ctx.Err() == nil {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 100)
+		if n > 0 {
+			return nil
+		}
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return fmt.Errorf("wait for pid %d: %w", pid, err)
+		}
+	}
+	return ctx.Err()
+}
+
+// peerOf says who is at the other end.
+func peerOf(conn *net.UnixConn) (cred *unix.Ucred, err error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	if ctlErr := raw.Control(func(fd uintptr) {
+		cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	}); ctlErr != nil {
+		return nil, ctlErr
+	}
+	return cred, err
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cosfs/cosapi/cosserver"
+)
+
+// serveConfig is what the user asks of one server.
+type serveConfig struct {
+	root, listen, region string
+	sync                 string
+	latency              time.Duration
+	logLevel             string
+}
+
+func newServe(p *program) *cobra.Command {
+	var c serveConfig
+	cmd := &cobra.Command{
+		Use:   "serve --root DIR [--listen ADDR]",
+		Short: "Serve a directory as a COS endpoint",
+		Long: `Serve a directory as a COS endpoint.
+
+The key pair of clients is taken from COS_SECRET_ID and COS_SECRET_KEY. Buckets
+are made only by requests for it (PUT Bucket). "listening on http://ADDR" is
+printed when requests are answered; SIGINT and SIGTERM end the server.`,
+		Args: exactArgs(0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), c) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&c.root, "root", "", "`directory` of the objects, made if it is missing")
+	f.StringVar(&c.listen, "listen", "127.0.0.1:9000", "`address` to listen on; port 0 chooses one")
+	f.StringVar(&c.region, "region", "ap-guangzhou", "region the server says it is in")
+	f.DurationVar(&c.latency, "latency", 0, "time to wait before each answer, as a far service would")
+	f.StringVar(&c.sync, "sync", "all", "what is on the disk before a write is answered: all, index (a power cut may cost new objects) or none (it may cost the store)")
+	f.StringVar(&c.logLevel, "log-level", "warn", "debug, info, warn or error")
+	return cmd
+}
+
+var syncModes = map[string]cosserver.Sync{
+	"all": cosserver.SyncAll, "index": cosserver.SyncIndex, "none": cosserver.SyncNone,
+}
+
+func (p *program) serve(ctx context.Context, c serveConfig) error {
+	level, err := parseLevel(c.logLevel)
+	if err != nil {
+		return err
+	}
+	sync, ok := syncModes[c.sync]
+	if !ok {
+		return fail(exitUsage, "--sync %q is not one of all, index, none", c.sync)
+	}
+	if c.root == "" {
+		return fail(exitUsage, "serve needs --root DIR, the directory of its objects")
+	}
+	pair, ok, err := p.envCredentials()
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fail(exitDenied, "serve needs a key pair for its clients: set COS_SECRET_ID and COS_SECRET_KEY")
+	}
+	log := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: level}))
+	s, err := startServer(c.listen, cosserver.Config{
+		Root: c.root, Region: c.region, Latency: c.latency, Log: log, Sync: sync,
+		Accounts: []cosserver.Account{{SecretID: pair.SecretID, SecretKey: pair.SecretKey, Token: pair.Token}},
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stdout, "listening on %s\n", s.url)
+	select {
+	case <-ctx.Done():
+	case <-s.stopped:
+	}
+	return s.close()
+}
+
+// server is a cosserver that listens.
+type server struct {
+	*cosserver.Server
+	url     string
+	http    *http.Server
+	stopped chan struct{} // closed when the listener has ended
+	err     error         // why; valid after stopped
+}
+
+// startServer opens the store and answers requests when it returns.
+func startServer(address string, cfg cosserver.Config) (*server, error) {
+	if cfg.Root != "" {
+		if err := os.MkdirAll(cfg.Root, 0o700); err != nil {
+			return nil, fail(exitFailed, "the directory of the objects cannot be made: %w", err)
+		}
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fail(exitFailed, "cannot listen on %s: %w; choose another address", address, err)
+	}
+	store, err := cosserver.New(cfg)
+	if err != nil {
+		l.Close()
+		return nil, fail(exitFailed, "the objects below %s cannot be served: %w", cfg.Root, err)
+	}
+	s := &server{Server: store, url: "http://" + l.Addr().String(), stopped: make(chan struct{})}
+	s.http = &http.Server{
+		Handler:           store,
+		ReadHeaderTimeout: time.Minute,
+		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
+	}
+	go func() {
+		defer close(s.stopped)
+		s.err = s.http.Serve(l)
+	}()
+	return s, nil
+}
+
+// shutdownLimit is how long answers in progress may go on at the end.
+const shutdownLimit = 10 * time.Second
+
+// close lets answers in progress end and closes the store.
+func (s *server) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownLimit)
+	defer cancel()
+	if err := s.http.Shutdown(ctx); err != nil {
+		s.http.Close()
+	}
+	<-s.stopped
+	err := s.Server.Close()
+	if !errors.Is(s.err, http.ErrServerClosed) {
+		err = errors.Join(s.err, err)
+	}
+	return err
+}
