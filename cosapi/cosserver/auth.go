@@ -56,6 +56,9 @@ type signature struct {
 
 // authenticate finds out who sent the request; nil is nobody.
 func (c *call) authenticate() (*Account, error) {
+	if c.v4 {
+		return c.authenticateV4()
+	}
 	sig, signed, err := c.signature()
 	if err != nil || !signed {
 		return nil, err

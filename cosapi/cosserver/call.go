@@ -16,15 +16,22 @@ type call struct {
 	q query
 	target
 	op      operation
-	id      string
-	account *Account // nil: anonymous
-	fault   *Fault   // nil: nothing goes wrong
-	begun   bool     // the answer's header is on its way
+	v4      bool // signed as S3 signs
+	chunked bool // the body comes in aws-chunked encoding
+	// bodyLength is the length of the content, -1 when unknown.
+	bodyLength int64
+	id         string
+	account    *Account // nil: anonymous
+	fault      *Fault   // nil: nothing goes wrong
+	begun      bool     // the answer's header is on its way
 }
 
 // begin sends the header.
 func (c *call) begin(status int) {
 	c.begun = true
+	if c.v4 {
+		writeS3Names(c.w.Header())
+	}
 	c.w.WriteHeader(status)
 }
 

@@ -106,5 +106,6 @@ var answers = map[string]struct {
 	"SignatureDoesNotMatch":                 {http.StatusForbidden, "The Signature you specified is invalid."},
 	"SlowDown":                              {http.StatusServiceUnavailable, "Please reduce your request rate."},
 	"SsecDecryptHeaderInvalid":              {http.StatusBadRequest, "The SSE-C headers are missing or are not those the object was stored with."},
+	"XAmzContentSHA256Mismatch":             {http.StatusBadRequest, "The x-amz-content-sha256 you specified did not match what was received."},
 	"SSEHeaderNotAllowed":                   {http.StatusBadRequest, "The encryption headers are not valid together."},
 }

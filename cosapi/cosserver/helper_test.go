@@ -42,7 +42,7 @@ func newSite(t *testing.T, change func(*Config)) *site {
 // both runs a test over each kind of store.
 func both(t *testing.T, run func(s *site)) {
 	t.Run("memory", func(t *testing.T) { run(newSite(t, nil)) })
-	t.Run("directory", func(t *testing.T) { run(newSite(t, func(c *Config) { c.Root = t.TempDir() })) })
+	t.Run("directory", func(t *testing.T) { run(newSite(t, func(c *Config) { c.Root, c.Sync = t.TempDir(), SyncNone })) })
 }
 
 // answer is what came back.

@@ -5,6 +5,7 @@ import (
 	"crypto/md5"
 	"crypto/rand"
 	"crypto/sha1"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"hash"
@@ -47,24 +48,25 @@ func (b *buffers) get() *[]byte {
 // the way, and compares it with those the request announces. The blob belongs
 // to the caller: commit it or drop it.
 func (c *call) receive() (content, error) {
-	if c.r.ContentLength > maxPutSize {
+	if c.bodyLength > maxPutSize {
 		return content{}, failure("EntityTooLarge")
 	}
 	check, err := c.bodyCheck()
 	if err != nil {
 		return content{}, err
 	}
-	w, err := c.s.store.blobs.create(c.r.ContentLength)
+	w, err := c.s.store.blobs.create(c.bodyLength)
 	if err != nil {
 		return content{}, err
 	}
 	sums := []hash.Hash{md5.New(), cosapi.NewCRC64()}
-	if check.sha1 != nil {
-		sums = append(sums, sha1.New())
-	}
+	sums = append(sums, check.more...)
 	size, err := c.copyBody(w, sums)
 	if err == nil {
 		err = check.compare(sums)
+	}
+	if err == nil && c.bodyLength >= 0 && size != c.bodyLength {
+		err = failure("IncompleteBody")
 	}
 	if err != nil || size == 0 {
 		w.abort()
@@ -89,7 +91,7 @@ func emptyContent() content {
 func (c *call) copyBody(w io.Writer, sums []hash.Hash) (size int64, err error) {
 	buf := c.s.buffers.get()
 	defer c.s.buffers.pool.Put(buf)
-	body := c.limited(c.r.Body)
+	body := c.limited(c.body())
 	for {
 		n, err := body.Read(*buf)
 		if n > 0 {
@@ -123,42 +125,68 @@ func (s *Server) drop(body content) {
 	}
 }
 
-// bodyCheck holds the digests a request announces; nil ones are not given.
-type bodyCheck struct{ md5, sha1 []byte }
+// body is the content, out of whatever it is wrapped in.
+func (c *call) body() io.Reader {
+	if c.chunked {
+		return newChunkedBody(c.r.Body)
+	}
+	return c.r.Body
+}
 
-func (c *call) bodyCheck() (bodyCheck, error) {
-	var check bodyCheck
+// bodyCheck holds the digests a request announces.
+type bodyCheck struct {
+	md5 []byte // nil: not given
+	// more are further digests to compute, with what they must give and the
+	// code of the answer when they do not.
+	more  []hash.Hash
+	want  [][]byte
+	codes []string
+}
+
+func (c *call) bodyCheck() (check bodyCheck, err error) {
 	if v := c.r.Header.Get("Content-MD5"); v != "" {
-		sum, err := base64.StdEncoding.DecodeString(v)
-		if err != nil || len(sum) != md5.Size {
+		check.md5, err = base64.StdEncoding.DecodeString(v)
+		if err != nil || len(check.md5) != md5.Size {
 			return check, failure("InvalidDigest")
 		}
-		check.md5 = sum
 	}
 	if v := c.r.Header.Get("x-cos-content-sha1"); v != "" {
-		sum, err := hex.DecodeString(strings.ToLower(v))
-		if err != nil || len(sum) != sha1.Size {
-			return check, failure("InvalidSHA1Digest")
+		if err := check.add(sha1.New(), v, "InvalidSHA1Digest"); err != nil {
+			return check, err
 		}
-		check.sha1 = sum
+	}
+	if v := c.r.Header.Get(amzSHA256); c.v4 && len(v) == 2*sha256.Size {
+		return check, check.add(sha256.New(), v, "XAmzContentSHA256Mismatch")
 	}
 	return check, nil
 }
 
-// compare expects the sums in the order md5, crc64, sha1.
+// add asks for one more digest, given in hex.
+func (b *bodyCheck) add(h hash.Hash, hexSum, code string) error {
+	sum, err := hex.DecodeString(strings.ToLower(hexSum))
+	if err != nil || len(sum) != h.Size() {
+		return failure(code)
+	}
+	b.more, b.want, b.codes = append(b.more, h), append(b.want, sum), append(b.codes, code)
+	return nil
+}
+
+// compare expects the sums in the order md5, crc64, and then more.
 func (b bodyCheck) compare(sums []hash.Hash) error {
 	if b.md5 != nil && !bytes.Equal(b.md5, sums[0].Sum(nil)) {
 		return failure("BadDigest")
 	}
-	if b.sha1 != nil && !bytes.Equal(b.sha1, sums[2].Sum(nil)) {
-		return failure("InvalidSHA1Digest")
+	for i, want := range b.want {
+		if !bytes.Equal(want, b.more[i].Sum(nil)) {
+			return failure(b.codes[i])
+		}
 	}
 	return nil
 }
 
 // document reads a request's XML or JSON and checks its digest.
 func (c *call) document() ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(c.r.Body, maxDocument+1))
+	b, err := io.ReadAll(io.LimitReader(c.body(), maxDocument+1))
 	if err != nil {
 		return nil, err
 	}
@@ -169,11 +197,11 @@ func (c *call) document() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum := md5.Sum(b)
-	if check.md5 != nil && !bytes.Equal(check.md5, sum[:]) {
-		return nil, failure("BadDigest")
+	sums := append([]hash.Hash{md5.New(), cosapi.NewCRC64()}, check.more...)
+	for _, h := range sums {
+		h.Write(b)
 	}
-	return b, nil
+	return b, check.compare(sums)
 }
 
 // needLength refuses a body of unknown length.

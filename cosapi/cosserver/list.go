@@ -1,6 +1,9 @@
 package cosserver
 
-import "net/http"
+import (
+	"encoding/base64"
+	"net/http"
+)
 
 // maxRows bounds a page of any listing but that of buckets.
 const maxRows = 1000
@@ -16,6 +19,11 @@ func (c *call) listObjects() error {
 	if err != nil {
 		return err
 	}
+	if c.listV2() {
+		if q.marker, err = c.continuation(); err != nil {
+			return err
+		}
+	}
 	rows, more, err := c.s.store.list(c.bucket, q)
 	if err != nil {
 		return err
@@ -28,16 +36,55 @@ func (c *call) listObjects() error {
 		x.text("EncodingType", "url")
 	}
 	x.text("Prefix", encode(q.prefix))
-	x.text("Marker", encode(q.marker))
 	x.number("MaxKeys", int64(q.max))
 	x.text("Delimiter", q.delimiter)
 	x.bool("IsTruncated", more)
+	next := ""
 	if more {
-		x.text("NextMarker", encode(rows[len(rows)-1].name))
+		next = rows[len(rows)-1].name
+	}
+	if c.listV2() {
+		c.writeTokens(x, next, len(rows))
+	} else {
+		writeMarkers(x, encode(q.marker), encode(next))
 	}
 	c.writeRows(x, rows, encode)
 	x.close("ListBucketResult")
 	return c.xml(http.StatusOK, x)
+}
+
+// listV2 tells whether S3's second form of listing is asked for, which knows
+// tokens in place of markers.
+func (c *call) listV2() bool { return c.q.get("list-type") == "2" }
+
+// continuation is the marker that a token stands for.
+func (c *call) continuation() (string, error) {
+	token := c.q.get("continuation-token")
+	if token == "" {
+		return c.q.get("start-after"), nil
+	}
+	marker, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil {
+		return "", failure("InvalidArgument").because("the continuation-token is not one of ours")
+	}
+	return string(marker), nil
+}
+
+func (c *call) writeTokens(x *xmlWriter, next string, rows int) {
+	if t := c.q.get("continuation-token"); t != "" {
+		x.text("ContinuationToken", t)
+	}
+	if next != "" {
+		x.text("NextContinuationToken", base64.RawURLEncoding.EncodeToString([]byte(next)))
+	}
+	x.number("KeyCount", int64(rows))
+}
+
+func writeMarkers(x *xmlWriter, marker, next string) {
+	x.text("Marker", marker)
+	if next != "" {
+		x.text("NextMarker", next)
+	}
 }
 
 // writeRows writes common prefixes first and objects then, as COS does.

@@ -89,7 +89,7 @@ func TestListDocument(t *testing.T) {
 	require.Equal(t, "ap-guangzhou", a.header.Get("x-cos-bucket-region"))
 	owner := "<Owner><ID>1250000000</ID><DisplayName>1250000000</DisplayName></Owner>"
 	want := "<?xml version='1.0' encoding='utf-8' ?>\n<ListBucketResult><Name>" + testBucket + "</Name><EncodingType>url</EncodingType>" +
-		"<Prefix>p%20q/</Prefix><Marker/><MaxKeys>3</MaxKeys><Delimiter>/</Delimiter><IsTruncated>true</IsTruncated>" +
+		"<Prefix>p%20q/</Prefix><MaxKeys>3</MaxKeys><Delimiter>/</Delimiter><IsTruncated>true</IsTruncated><Marker/>" +
 		"<NextMarker>p%20q/sub/</NextMarker><CommonPrefixes><Prefix>p%20q/sub/</Prefix></CommonPrefixes>" +
 		"<Contents><Key>p%20q/</Key><LastModified>2023-11-14T22:13:20.123Z</LastModified><ETag>&#34;d41d8cd98f00b204e9800998ecf8427e&#34;</ETag>" +
 		"<Size>0</Size>" + owner + "<StorageClass>STANDARD</StorageClass></Contents>" +

@@ -161,7 +161,7 @@ func (s *Server) SetLatency(d time.Duration) { s.latency.Store(int64(d)) }
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	c := &call{s: s, w: w, r: r, q: parseQuery(r.URL.RawQuery), id: s.requestID()}
+	c := &call{s: s, w: w, r: r, q: parseQuery(r.URL.RawQuery), id: s.requestID(), bodyLength: r.ContentLength}
 	w.Header().Set("Server", "tencent-cos")
 	w.Header().Set("x-cos-request-id", c.id)
 	err := c.serve()
@@ -181,6 +181,9 @@ func (s *Server) requestID() string {
 func (c *call) serve() (err error) {
 	if c.target, err = address(c.r, c.s.cfg.Domains); err != nil {
 		return err
+	}
+	if c.v4 = c.isV4(); c.v4 {
+		c.readS3Names()
 	}
 	if c.op, err = c.s.routes.find(c.target, c.r.Method, c.q, c.r.Header); err != nil {
 		return err
