@@ -109,7 +109,10 @@ func resolveMountpoint(dir string) (string, error) {
 // stands in it keeps getting ENOTCONN; nobody else sees it any more.
 func replaceDeadMount(dir string) error {
 	for range 16 { // dead mounts may lie on one another
-		if _, err := os.Stat(dir); !isDisconnected(err) {
+		// statfs(2) and not stat(2), which the kernel may still answer from what
+		// it has cached of the root.
+		var st unix.Statfs_t
+		if err := unix.Statfs(dir, &st); !isDisconnected(err) {
 			return nil
 		}
 		entry, found, err := mountAt(dir)

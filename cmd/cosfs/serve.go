@@ -2,12 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -83,60 +79,4 @@ func (p *program) serve(ctx context.Context, c serveConfig) error {
 	case <-s.stopped:
 	}
 	return s.close()
-}
-
-// server is a cosserver that listens.
-type server struct {
-	*cosserver.Server
-	url     string
-	http    *http.Server
-	stopped chan struct{} // closed when the listener has ended
-	err     error         // why; valid after stopped
-}
-
-// startServer opens the store and answers requests when it returns.
-func startServer(address string, cfg cosserver.Config) (*server, error) {
-	if cfg.Root != "" {
-		if err := os.MkdirAll(cfg.Root, 0o700); err != nil {
-			return nil, fail(exitFailed, "the directory of the objects cannot be made: %w", err)
-		}
-	}
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, fail(exitFailed, "cannot listen on %s: %w; choose another address", address, err)
-	}
-	store, err := cosserver.New(cfg)
-	if err != nil {
-		l.Close()
-		return nil, fail(exitFailed, "the objects below %s cannot be served: %w", cfg.Root, err)
-	}
-	s := &server{Server: store, url: "http://" + l.Addr().String(), stopped: make(chan struct{})}
-	s.http = &http.Server{
-		Handler:           store,
-		ReadHeaderTimeout: time.Minute,
-		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
-	}
-	go func() {
-		defer close(s.stopped)
-		s.err = s.http.Serve(l)
-	}()
-	return s, nil
-}
-
-// shutdownLimit is how long answers in progress may go on at the end.
-const shutdownLimit = 10 * time.Second
-
-// close lets answers in progress end and closes the store.
-func (s *server) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownLimit)
-	defer cancel()
-	if err := s.http.Shutdown(ctx); err != nil {
-		s.http.Close()
-	}
-	<-s.stopped
-	err := s.Server.Close()
-	if !errors.Is(s.err, http.ErrServerClosed) {
-		err = errors.Join(s.err, err)
-	}
-	return err
 }

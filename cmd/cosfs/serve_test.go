@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"log/slog"
 	"net"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cosfs/cosapi"
+	"cosfs/cosapi/cosserver"
 )
 
 // startServe runs `cosfs serve` in this process and gives its URL and a
@@ -85,4 +87,23 @@ func TestServeFailures(t *testing.T) {
 		require.Contains(t, stderr, tc.want)
 		require.Empty(t, stdout)
 	}
+}
+
+// A client may hold connections on which it never asked anything; the end of
+// the server closes them instead of waiting.
+func TestSilentConnectionsAreClosed(t *testing.T) {
+	s, err := startServer("127.0.0.1:0", cosserver.Config{Log: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	require.NoError(t, err)
+	defer conn.Close()
+	require.Eventually(t, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.silent) == 1
+	}, eventually, tick)
+	s.closeSilent()
+	_, err = conn.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF)
+	require.NoError(t, s.close())
 }

@@ -163,11 +163,11 @@ func (s *session) run(ctx context.Context) error {
 // letGo unmounts, or takes the mount out of the tree when somebody is in it:
 // then it ends with the last of them.
 func (s *session) letGo() {
-	err := s.mount.Unmount()
+	dir := s.config.mountpoint
+	err := unmount(dir)
 	if err == nil {
 		return
 	}
-	dir := s.config.mountpoint
 	s.log.Warn("the mount is in use; it ends when these processes let go of it, or at the next signal",
 		"mountpoint", dir, "users", joinUsers(usersOf(dir)), "err", err)
 	if err := detach(dir); err != nil {

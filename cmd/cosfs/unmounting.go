@@ -8,12 +8,25 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// unmount takes a mount away; it fails with EBUSY while somebody uses it.
-func unmount(dir string) error { return unmountWith(dir, 0, "-u") }
+// unmount takes a mount away; it fails with EBUSY while somebody uses it. The
+// kernel lets go of a file a moment after its last user has, so "busy" is
+// believed only when it lasts.
+func unmount(dir string) error {
+	const tries, pause = 10, 30 * time.Millisecond
+	var err error
+	for range tries {
+		if err = unmountWith(dir, 0, "-u"); !errors.Is(err, unix.EBUSY) {
+			return err
+		}
+		time.Sleep(pause)
+	}
+	return err
+}
 
 // detach takes a mount out of the tree at once; who uses it may go on.
 func detach(dir string) error { return unmountWith(dir, unix.MNT_DETACH, "-u", "-z") }
