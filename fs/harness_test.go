@@ -110,7 +110,7 @@ func (w *world) down() {
 	require.NoError(w.t, w.mount.Unmount())
 	w.mount.Wait()
 	w.mount = nil
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	if err := w.system.Close(ctx); err != nil {
 		w.t.Logf("not all is stored: %v", err)

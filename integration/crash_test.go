@@ -22,7 +22,7 @@ func TestMountAfterKill(t *testing.T) {
 		pid := m.daemon()
 		require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
 		require.Eventually(t, func() bool {
-			_, err := os.Stat(m.dir)
+			_, err := os.ReadDir(m.dir)
 			return err != nil
 		}, 10*time.Second, 10*time.Millisecond, "the mount must be dead")
 		m.up()
