@@ -13,16 +13,27 @@ import (
 // percent-encoded is about 3 MB.
 const maxDocument = 16 << 20
 
-// decode reads the XML document of an answer. An <Error> in a 200 answer is
-// the error it says (cos-api.md 3.4.5); anything else unreadable is a broken
-// answer.
+// readDocument reads the XML of an answer. An <Error> in a 200 answer is the
+// error it says (cos-api.md 3.4.5).
+func readDocument(r *request, a *answer) ([]byte, error) {
+	var buf bytes.Buffer
+	buf.Grow(int(min(max(a.length, 0), maxDocument)) + bytes.MinRead)
+	if _, err := buf.ReadFrom(io.LimitReader(a.body, maxDocument)); err != nil {
+		return nil, err
+	}
+	raw := buf.Bytes()
+	if isError(raw) {
+		return nil, errorFromBody(r, a, raw)
+	}
+	return raw, nil
+}
+
+// decode reads the XML document of an answer. What is unreadable makes a
+// broken answer.
 func decode(r *request, a *answer, doc any) error {
-	raw, err := io.ReadAll(io.LimitReader(a.body, maxDocument))
+	raw, err := readDocument(r, a)
 	if err != nil {
 		return err
-	}
-	if isError(raw) {
-		return errorFromBody(r, a, raw)
 	}
 	return unmarshal(raw, doc)
 }

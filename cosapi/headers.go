@@ -4,6 +4,7 @@ import (
 	"crypto/md5"
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,9 +46,8 @@ func (r *request) setPlacement(o PutOptions) {
 	}
 	r.setTrafficLimit(o.TrafficLimit)
 	for name, values := range o.Header {
-		for _, v := range values {
-			r.set(name, v)
-		}
+		r.init()
+		r.header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 	}
 }
 

@@ -3,7 +3,6 @@ package cosapi
 import (
 	"cmp"
 	"context"
-	"encoding/xml"
 	"errors"
 	"iter"
 	"net/http"
@@ -15,11 +14,10 @@ import (
 
 // listResult is the document of cos-api.md 5.3.
 type listResult struct {
-	XMLName        xml.Name `xml:"ListBucketResult"`
 	EncodingType   string
 	IsTruncated    boolean
 	NextMarker     string
-	CommonPrefixes []struct{ Prefix string }
+	CommonPrefixes []string
 	Contents       []listedObject
 }
 
@@ -32,7 +30,6 @@ type listedObject struct {
 	RestoreStatus string
 	VersionID     string `xml:"VersionId"`
 	IsLatest      boolean
-	Owner         Owner
 }
 
 // List reads one page of the bucket's keys (cos-api.md 3.2.4). Keys are asked
@@ -47,11 +44,14 @@ func (c *Client) List(ctx context.Context, o ListOptions) (Page, error) {
 	r.param("encoding-type", "url")
 	var page Page
 	r.accept = func(a *answer) error {
-		var doc listResult
-		if err := decode(r, a, &doc); err != nil {
+		raw, err := readDocument(r, a)
+		if err != nil {
 			return err
 		}
-		var err error
+		var doc listResult
+		if err := doc.parse(raw); err != nil {
+			return err
+		}
 		page, err = doc.page()
 		return err
 	}
@@ -100,8 +100,8 @@ func (d *listResult) page() (Page, error) {
 		}
 		page.Entries = append(page.Entries, Entry{Object: object})
 	}
-	for _, p := range d.CommonPrefixes {
-		key, err := dec(p.Prefix)
+	for _, prefix := range d.CommonPrefixes {
+		key, err := dec(prefix)
 		if err != nil {
 			return Page{}, err
 		}

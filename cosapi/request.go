@@ -41,10 +41,14 @@ func (r *request) set(name, value string) {
 	if value == "" {
 		return
 	}
+	r.init()
+	r.header.Set(name, value)
+}
+
+func (r *request) init() {
 	if r.header == nil {
 		r.header = http.Header{}
 	}
-	r.header.Set(name, value)
 }
 
 // param adds a query parameter unless the value is empty, which COS takes as

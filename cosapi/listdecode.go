@@ -1,0 +1,66 @@
+package cosapi
+
+import (
+	"strconv"
+	"strings"
+)
+
+// parse reads the document of a listing.
+func (d *listResult) parse(raw []byte) error {
+	s := &xmlScanner{rest: raw}
+	if err := s.root("ListBucketResult"); err != nil {
+		return err
+	}
+	return s.each(func(name []byte) (err error) {
+		switch string(name) {
+		case "EncodingType":
+			d.EncodingType, err = s.text()
+		case "NextMarker":
+			d.NextMarker, err = s.text()
+		case "IsTruncated":
+			d.IsTruncated, err = s.boolean()
+		case "CommonPrefixes":
+			err = s.each(func(name []byte) (err error) {
+				if string(name) == "Prefix" {
+					var prefix string
+					prefix, err = s.text()
+					d.CommonPrefixes = append(d.CommonPrefixes, prefix)
+				}
+				return err
+			})
+		case "Contents":
+			d.Contents = append(d.Contents, listedObject{})
+			err = d.Contents[len(d.Contents)-1].parse(s)
+		}
+		return err
+	})
+}
+
+// parse reads one row.
+func (l *listedObject) parse(s *xmlScanner) error {
+	return s.each(func(name []byte) (err error) {
+		switch string(name) {
+		case "Key":
+			l.Key, err = s.text()
+		case "LastModified":
+			l.LastModified, err = s.text()
+		case "ETag":
+			l.ETag, err = s.text()
+		case "StorageClass":
+			l.StorageClass, err = s.text()
+		case "RestoreStatus":
+			l.RestoreStatus, err = s.text()
+		case "Size":
+			var text string
+			if text, err = s.text(); err == nil {
+				l.Size, err = strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+			}
+		}
+		return err
+	})
+}
+
+func (s *xmlScanner) boolean() (boolean, error) {
+	text, err := s.text()
+	return boolean(strings.EqualFold(strings.TrimSpace(text), "true")), err
+}
