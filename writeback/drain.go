@@ -78,8 +78,11 @@ func (s *Stage) Pending() []Pending {
 func (s *Stage) Drain(ctx context.Context) error {
 	for _, f := range s.allFiles() {
 		f.mu.Lock()
-		if !f.closed && f.holds == 0 && f.wanted > f.stored {
-			s.enqueue(f, urgent)
+		if !f.closed && f.wanted > f.stored {
+			f.hurry = true // also if an attempt is just failing
+			if f.holds == 0 {
+				s.enqueue(f, urgent)
+			}
 		}
 		f.mu.Unlock()
 	}

@@ -124,6 +124,7 @@ func (f *File) run(parent context.Context) {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	f.attempt.cancel, f.attempt.ended, f.attempt.decided = cancel, make(chan struct{}), false
+	f.hurry = false
 	f.mu.Unlock()
 	start := time.Now()
 	r, err := f.deliver(ctx)
@@ -226,7 +227,7 @@ func (f *File) leave() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	to := background
-	switch waited := f.impatientLocked(); {
+	switch waited := f.hurry || f.impatientLocked(); {
 	case f.closed || f.holds > 0 || f.stored >= f.wanted:
 		to = nowhere
 	case waited:
