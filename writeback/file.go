@@ -58,6 +58,7 @@ type File struct {
 	thaw    chan struct{} // not nil: writers wait until it is closed
 	holds   int           // while positive no upload starts
 	waiters []waiter
+	hurry   bool   // try once more without waiting for the back-off
 	failed  int    // attempts in a row
 	lastErr error  // of the last attempt
 	reason  string // why it was given up, for the record
