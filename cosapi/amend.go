@@ -30,10 +30,12 @@ func (c *Client) amend(ctx context.Context, t *trial, failed *Error) bool {
 	return false
 }
 
+// expiredByClock says that the clock may be the cause. The answer to a HEAD
+// has no body, so that its 403 does not say which it is.
 func expiredByClock(e *Error) bool {
 	const expired = "Request has expired"
 	return e.Kind == Skewed || e.Code == expired ||
-		e.Code == "AccessDenied" && strings.Contains(e.Message, expired)
+		e.Code == "AccessDenied" && (strings.Contains(e.Message, expired) || len(e.Raw) == 0)
 }
 
 // correctClock takes over the service's clock. It says no when that would

@@ -2,8 +2,8 @@ package cosapi
 
 import "strings"
 
-// check refuses attributes that the wire cannot carry, before anything is
-// sent: a gateway would drop or change them silently.
+// check refuses metadata that the wire cannot carry, before anything is sent:
+// a gateway would drop or change it silently.
 func (a Attrs) check(op, key string) error {
 	size := 0
 	for name, value := range a.Meta {
@@ -18,18 +18,21 @@ func (a Attrs) check(op, key string) error {
 	if size > MaxMetaSize {
 		return &Error{Op: op, Key: key, Kind: TooLarge, Message: "the metadata has more than 2 KB"}
 	}
-	for name, value := range map[string]string{
-		"Content-Type": a.ContentType, "Cache-Control": a.CacheControl, "Expires": a.Expires,
-		"Content-Disposition": a.ContentDisposition, "Content-Encoding": a.ContentEncoding,
-		"Content-Language": a.ContentLanguage, "storage class": a.StorageClass,
-		"encryption context": a.Encryption.Context,
-	} {
-		if !headerText(value) {
-			return invalid(op, key, "the value of %s is not printable ASCII without outer blanks", name)
-		}
-	}
 	if n := len(a.Encryption.CustomerKey); n != 0 && n != 32 {
 		return invalid(op, key, "the customer's key has %d bytes, AES256 needs 32", n)
+	}
+	return nil
+}
+
+// check refuses headers that would not arrive as they are. It names them, but
+// tells no value: some are secret.
+func (r *request) check() error {
+	for name, values := range r.header {
+		for _, v := range values {
+			if !headerText(v) {
+				return invalid(r.op, r.key, "the value of %s is not printable ASCII without outer blanks", name)
+			}
+		}
 	}
 	return nil
 }

@@ -120,6 +120,11 @@ func (c *Client) WithBucket(name string) (*Client, error) {
 	return other, nil
 }
 
+// CloseIdleConnections ends the connections that no call uses at present,
+// those of all clients that share this one's transport. A Client may be used
+// again afterwards.
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
+
 // now is the time by COS's clock, as far as it is known.
 func (c *Client) now() time.Time {
 	return c.cfg.Now().Add(time.Duration(c.shared.clockOffset.Load()))

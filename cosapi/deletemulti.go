@@ -45,7 +45,7 @@ type deleteResult struct {
 }
 
 // DeleteMulti removes keys in batches of 1000 (cos-api.md 3.2.13). Missing
-// keys count as deleted. The failures are those of single keys, after
+// keys count as deleted. Nothing is sent when one of them is no key at all. The failures are those of single keys, after
 // retries; an error means that a batch as a whole got no answer, and the keys
 // from it on are untold.
 func (c *Client) DeleteMulti(ctx context.Context, keys []string) ([]DeleteFailure, error) {

@@ -37,7 +37,8 @@
 // # What it does not do
 //
 // It has no cache, writes no files and starts no goroutine that outlives a
-// call. It logs only through Config.Observe and Config.Log. It follows no
+// call (net/http keeps two per idle connection, see CloseIdleConnections). It
+// logs only through Config.Observe and Config.Log. It follows no
 // redirects and never switches hosts. It does not split contents into parts.
 //
 // # Ownership and locks

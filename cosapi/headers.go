@@ -125,6 +125,8 @@ func readObject(key string, size int64, h http.Header) Object {
 		Attrs:     readAttrs(h),
 		VersionID: h.Get("x-cos-version-id"),
 		Restore:   h.Get("x-cos-restore"),
+
+		Expiration: h.Get("x-cos-expiration"),
 	}
 	if modified, err := http.ParseTime(h.Get("Last-Modified")); err == nil {
 		o.Modified = modified

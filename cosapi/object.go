@@ -30,6 +30,9 @@ func (c *Client) HeadWith(ctx context.Context, key string, o HeadOptions) (Objec
 	r.setConditions(o)
 	var object Object
 	r.accept = func(a *answer) error {
+		if a.length < 0 {
+			return &Error{Op: r.op, Key: key, Kind: Unsupported, Status: a.status, Message: "the answer has no length"}
+		}
 		object = readObject(key, a.length, a.header)
 		return nil
 	}

@@ -78,6 +78,8 @@ func written(key string, size int64, crc uint64, a Attrs, ans *answer) Object {
 		CRC64:     crc,
 		HasCRC64:  true,
 		VersionID: ans.header.Get("x-cos-version-id"),
+
+		Expiration: ans.header.Get("x-cos-expiration"),
 	}
 }
 

@@ -27,7 +27,7 @@ func TestPutSendsEveryChoice(t *testing.T) {
 		ContentMD5:   true,
 		TrafficLimit: 1 << 20,
 		Tags:         []Tag{{"a b", "1&2"}, {"c", ""}},
-		Header:       http.Header{"X-Cos-Custom": {"yes"}},
+		Header:       http.Header{"x-cos-custom": {"yes"}},
 	}
 	body := strings.NewReader(hello)
 	_, err := body.Seek(3, io.SeekStart)

@@ -45,7 +45,7 @@ func readAll(t *testing.T, c *Client, v Version, r Range) (string, error) {
 
 func TestGetWhole(t *testing.T) {
 	c, w := newWire(t, reply(200, hello, helloHeaders("x-cos-meta-mode: 33188", "x-cos-storage-class: STANDARD_IA",
-		"x-cos-version-id: v1", "Cache-Control: no-cache", "x-cos-object-type: appendable")...))
+		"x-cos-version-id: v1", "x-cos-expiration: exp", "Cache-Control: no-cache", "x-cos-object-type: appendable")...))
 	rd, err := c.Get(t.Context(), helloVersion, Range{0, -1})
 	require.NoError(t, err)
 	data, err := io.ReadAll(rd)
@@ -59,7 +59,7 @@ func TestGetWhole(t *testing.T) {
 		Attrs: Attrs{ContentType: "text/plain", CacheControl: "no-cache", StorageClass: "STANDARD_IA",
 			Meta: map[string]string{"mode": "33188"}},
 		Modified: time.Date(2023, 11, 14, 22, 13, 20, 0, time.UTC),
-		CRC64:    CRC64([]byte(hello)), HasCRC64: true, VersionID: "v1", Type: "appendable",
+		CRC64:    CRC64([]byte(hello)), HasCRC64: true, VersionID: "v1", Type: "appendable", Expiration: "exp",
 	}, rd.Object)
 	r := w.requests()[0]
 	require.Equal(t, `"`+helloETag+`"`, r.Header.Get("If-Match"))
@@ -274,6 +274,10 @@ func TestHead(t *testing.T) {
 	require.Equal(t, `ongoing-request="true"`, o.Restore)
 	require.False(t, o.Listed)
 	require.Equal(t, "/"+testBucket+"/dir/a%20b%2Bc%25/%E5%B9%B4.txt", w.requests()[0].RequestURI)
+
+	c, _ = newWire(t, reply(200, "", "Transfer-Encoding: chunked"))
+	_, err = c.Head(t.Context(), "k")
+	requireKind(t, Unsupported, err) // its size is not known
 
 	c, _ = newWire(t, reply(404, ""))
 	_, err = c.Head(t.Context(), "k")

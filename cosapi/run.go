@@ -14,6 +14,9 @@ import (
 // run sends r until it succeeds, cannot succeed, or MaxAttempts are used up
 // (cos-api.md 4.5). Every error it returns is an *Error.
 func (c *Client) run(ctx context.Context, r *request) error {
+	if err := r.check(); err != nil {
+		return err
+	}
 	var t trial
 	for {
 		t.attempt++
@@ -46,6 +49,9 @@ func (c *Client) attempt(ctx context.Context, r *request, t *trial) *Error {
 		}
 	}
 	creds, err := c.cfg.Credentials.Credentials(ctx)
+	if ctx.Err() != nil {
+		return c.contextError(ctx, r, ctx.Err())
+	}
 	if err != nil {
 		return &Error{Op: r.op, Key: r.key, Kind: Denied, Message: "no credentials", Err: err}
 	}

@@ -189,6 +189,12 @@ func TestClockIsCorrectedOnce(t *testing.T) {
 			verifySignature(t, w.requests()[1].Request, testCredentials)
 		})
 	}
+	t.Run("HEAD does not say", func(t *testing.T) {
+		c, w := newWire(t, reply(403, "", date), reply(200, "", date))
+		_, err := c.HeadBucket(t.Context())
+		require.NoError(t, err)
+		require.Len(t, w.requests(), 2)
+	})
 	t.Run("only once", func(t *testing.T) {
 		c, w := newWire(t, fault(403, "RequestTimeTooSkewed", date))
 		_, err := c.List(t.Context(), ListOptions{})
@@ -228,6 +234,18 @@ func TestExpiredTokenIsRefreshedOnce(t *testing.T) {
 	_, err = c.List(t.Context(), ListOptions{})
 	requireKind(t, Denied, err)
 	require.Len(t, w.requests(), 1, "the same token is not tried twice")
+}
+
+func TestHeadersThatWouldNotArriveAreRefused(t *testing.T) {
+	c, w := newWire(t, hangUp)
+	for _, o := range []PutOptions{
+		{ACL: "private\n"}, {Grants: Grants{Read: "年"}}, {Header: http.Header{"X-Cos-A": {"ok", " outer"}}},
+		{Attrs: Attrs{Encryption: Encryption{KMSKeyID: "\x00"}}},
+	} {
+		_, err := c.Put(t.Context(), "k", nil, o)
+		requireKind(t, Invalid, err)
+	}
+	require.Empty(t, w.requests())
 }
 
 type noCredentials struct{}

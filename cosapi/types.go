@@ -54,6 +54,9 @@ type Object struct {
 	VersionID string // empty in buckets that were never versioned
 	Type      string // "appendable", or empty for normal objects
 	Restore   string // x-cos-restore as sent, archived objects only
+	// Expiration is x-cos-expiration as sent: when a lifecycle rule of the
+	// bucket removes the object, and which; empty if none does.
+	Expiration string
 	// Listed says that this came from a listing: Attrs holds only the
 	// storage class, the rest is unknown rather than empty.
 	Listed bool
