@@ -9,12 +9,14 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"github.com/tencentyun/cos-go-sdk-v5"
 
+	"cosfs/cosapi/cosserver"
 	"cosfs/cosapi/costest"
 )
 
@@ -40,7 +42,7 @@ func sdk(t *testing.T, s *costest.Server) *cos.Client {
 // stores runs a test against both stores.
 func stores(t *testing.T, run func(t *testing.T, s *costest.Server)) {
 	t.Run("memory", func(t *testing.T) { run(t, costest.NewServer(t)) })
-	t.Run("directory", func(t *testing.T) { run(t, costest.NewServer(t, costest.WithRoot(t.TempDir()))) })
+	t.Run("directory", func(t *testing.T) { run(t, costest.NewServer(t, costest.WithRoot(t.TempDir()), costest.WithConfig(unsynced))) })
 }
 
 func readAll(t *testing.T, r io.ReadCloser) []byte {
@@ -48,6 +50,15 @@ func readAll(t *testing.T, r io.ReadCloser) []byte {
 	b, err := io.ReadAll(r)
 	require.NoError(t, err)
 	require.NoError(t, r.Close())
+	return b
+}
+
+func writeFile(path string, b []byte) error { return os.WriteFile(path, b, 0o600) }
+
+func mustRead(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
 	return b
 }
 
@@ -184,3 +195,6 @@ func TestSDKMultipart(t *testing.T) {
 		require.Equal(t, body[1048000:2097201], readAll(t, resp.Body))
 	})
 }
+
+// unsynced spares the disk: no test of this package cuts the power.
+func unsynced(c *cosserver.Config) { c.Sync = cosserver.SyncNone }
