@@ -60,7 +60,7 @@ func TestKilledWhileFetching(t *testing.T) {
 	var vs []cosapi.Version
 	content := map[string][]byte{}
 	for i := range 4 {
-		obj, p := e.put(fmt.Sprintf("f%d", i), int64(i)*9*mib+5)
+		obj, p := e.put(fmt.Sprintf("f%d", i), int64(i)*5*mib+5)
 		vs = append(vs, obj.Version)
 		content[obj.Key] = p
 	}

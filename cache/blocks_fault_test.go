@@ -70,7 +70,7 @@ func TestFullDiskDoesNotFailReads(t *testing.T) {
 			e := newBed(t, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
 			e.breakDisk(writes, -1)
 			for _, key := range []string{"a", "bc"} {
-				obj, p := e.put(key, 30*mib+5)
+				obj, p := e.put(key, 20*mib+5)
 				o := e.get(obj.Version)
 				require.True(t, bytes.Equal(p, e.readAll(o, 128<<10)))
 				require.False(t, o.Complete())
@@ -80,7 +80,7 @@ func TestFullDiskDoesNotFailReads(t *testing.T) {
 			}
 			require.LessOrEqual(t, e.cache.Stats().MemoryBytes, e.cache.Stats().MemoryLimit)
 			require.Equal(t, 1, strings.Count(log.String(), "cannot be written"), log.String())
-			require.LessOrEqual(t, e.gets(), int64(2*(6+10)), "still read-ahead, not a GET per read")
+			require.LessOrEqual(t, e.gets(), int64(2*(5+10)), "still read-ahead, not a GET per read")
 		})
 	}
 }
@@ -184,7 +184,7 @@ func TestTruncatedWhileOpenIsFetchedAgain(t *testing.T) {
 }
 
 func TestWrongBytesAreFetchedOnceMore(t *testing.T) {
-	for name, size := range map[string]int64{"one GET": 5 * mib, "several": 20 * mib} {
+	for name, size := range map[string]int64{"one GET": 5 * mib, "several": 10 * mib} {
 		t.Run(name, func(t *testing.T) {
 			e := newBed(t, nil)
 			obj, p := e.put("f", size)
@@ -199,7 +199,7 @@ func TestWrongBytesAreFetchedOnceMore(t *testing.T) {
 }
 
 func TestWrongBytesTwiceAreCorrupt(t *testing.T) {
-	for name, size := range map[string]int64{"one GET": 5 * mib, "several": 20 * mib} {
+	for name, size := range map[string]int64{"one GET": 5 * mib, "several": 10 * mib} {
 		t.Run(name, func(t *testing.T) {
 			e := newBed(t, nil)
 			obj, p := e.put("f", size)
@@ -291,8 +291,8 @@ func TestCheckSees(t *testing.T) {
 }
 
 func TestNoDiskAtAll(t *testing.T) {
-	e := newBed(t, func(c *Config) { c.Dir, c.Memory = "", 20*mib })
-	obj, p := e.put("f", 50*mib)
+	e := newBed(t, func(c *Config) { c.Dir, c.Memory = "", 16*mib })
+	obj, p := e.put("f", 30*mib)
 	o := e.get(obj.Version)
 	require.True(t, bytes.Equal(p, e.readAll(o, 128<<10)))
 	require.ErrorIs(t, o.Fill(context.Background()), ErrTooLarge)

@@ -22,7 +22,7 @@ const mib = 1 << 20
 func TestReadSequential(t *testing.T) {
 	for name, size := range map[string]int64{
 		"one byte": 1, "a unit": unitSize, "a bit more": unitSize + 1, "a block": BlockSize,
-		"odd": 3*mib + 12345, "one GET": 8 * mib, "more than one": 8*mib + 1, "many": 40*mib + 77,
+		"odd": 3*mib + 12345, "one GET": 8 * mib, "more than one": 8*mib + 1, "many": 25*mib + 77,
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newBed(t, nil)
@@ -46,15 +46,15 @@ func TestReadSequential(t *testing.T) {
 
 func TestReadSeveralStreams(t *testing.T) {
 	e := newBed(t, nil)
-	obj, p := e.put("f", 64*mib)
+	obj, p := e.put("f", 50*mib)
 	o := e.get(obj.Version)
 	const step = 128 << 10
-	for i := range int64(16 * mib / step) {
+	for i := range int64(10 * mib / step) {
 		for base := range int64(3) {
-			e.requireRead(o, p, base*20*mib+i*step, step)
+			e.requireRead(o, p, base*18*mib+i*step, step)
 		}
 	}
-	require.LessOrEqual(t, e.gets(), int64(3*(2+3)), "three sequential readers, not 384 random reads")
+	require.LessOrEqual(t, e.gets(), int64(3*(2+3)), "three sequential readers, not 240 random reads")
 }
 
 func TestReadRandomMovesLittle(t *testing.T) {
@@ -251,12 +251,12 @@ func TestLastCloseEndsFetches(t *testing.T) {
 // TestManyReaders is the model test of reading: random reads, closes and
 // versions on a cache that is far too small.
 func TestManyReaders(t *testing.T) {
-	e := newBed(t, func(c *Config) { c.Size = 24 * mib; c.Parallel = 4 })
+	e := newBed(t, func(c *Config) { c.Size = 12 * mib; c.Parallel = 4 })
 	const objects = 4
 	var vs [objects]cosapi.Version
 	var ps [objects][]byte
 	for i := range vs {
-		obj, p := e.put(string(rune('a'+i)), int64(i+1)*7*mib-int64(i)*333)
+		obj, p := e.put(string(rune('a'+i)), int64(i+1)*3*mib-int64(i)*333)
 		vs[i], ps[i] = obj.Version, p
 	}
 	e.server.Faults.Add(costest.Fault{Op: "GetObject", Skip: 5, Times: 20, CutAfter: 400_000})
@@ -275,7 +275,7 @@ func TestManyReaders(t *testing.T) {
 	}
 	wg.Wait()
 	e.settle()
-	require.LessOrEqual(t, e.cache.Stats().Bytes, int64(24*mib))
+	require.LessOrEqual(t, e.cache.Stats().Bytes, int64(12*mib))
 }
 
 // readSome reads one stretch in sequence and some pieces anywhere.
@@ -287,7 +287,7 @@ func readSome(c *Cache, r *rand.Rand, v cosapi.Version, p []byte) error {
 	defer o.Close()
 	buf := make([]byte, 128<<10)
 	off := r.Int64N(v.Size)
-	for range 20 + r.IntN(40) {
+	for range 10 + r.IntN(30) {
 		n, err := o.ReadAt(context.Background(), buf, off)
 		if err != nil && err != io.EOF {
 			return err

@@ -6,18 +6,47 @@
 // # Blocks
 //
 // A Cache is a directory with one sparse file per version below 256 fan-out
-// directories. Blocks of BlockSize bytes are fetched with ranged GETs that
-// name the version, each at most once however many readers wait for it, and
-// their bytes are handed out as they arrive. Presence is a bitmap. When the
-// last block is there the file is verified against COS's CRC-64, fsynced and
-// renamed to its final name.
+// directories. Missing bytes are fetched with ranged GETs that name the
+// version, each at most once however many readers wait for it, and handed out
+// as they arrive. Presence is a bitmap of 128 KiB, so a small random read
+// moves no more than that; a sequential reader (four are told apart in each
+// Object) is kept up to 16 MiB ahead by GETs of 8 MiB. Checksums and eviction
+// go by blocks of BlockSize.
+//
+// When the last byte is there the blocks' checksums are combined and compared
+// with COS's CRC-64, the file is fsynced, renamed to its final name, and from
+// then on open read-only. Wrong bytes are dropped and fetched once more, then
+// they are cosapi.Corrupt. Readers of a version that is not complete get bytes
+// whose checksum nobody knows yet: that is the price of not waiting for the
+// end. The last bytes of an object fetched by one GET are withheld until its
+// checksum agrees.
 //
 // Crash rules: a final name is trusted, whatever happened; a partial file
-// found at Open is deleted. Bytes and recency survive a remount.
+// found at Open is deleted. Bytes and recency survive a remount; recency is
+// the file's mtime, written at most once a minute. What rots on the disk under
+// a final name is not noticed, a wrong length is.
 //
-// An Object is a pin: while one is open its version is not evicted. Eviction
-// is by bytes (Config.Size) and by the free space of the disk
-// (Config.FreeFloor), least recently used first.
+// An Object is a pin: while one is open its version is not evicted as a whole.
+// Eviction is by bytes (Config.Size) and by the free space of the disk
+// (Config.FreeFloor), least recently used first. If that is not enough, blocks
+// of open files are punched out that no reader is about to need, of complete
+// files last and of files that File has given away never; they are fetched
+// again when they are read. A read that waits is not refused for want of room,
+// so the bound can be exceeded by the GETs under way, when nothing else is
+// left in the cache.
+//
+// The local disk cannot make a read fail. A version for which it cannot be
+// written or read, or whose file does not fit the free space, goes on in
+// memory (Config.Memory, evicted and punched likewise) until it is evicted. A
+// Cache without a directory is all memory.
+//
+// Memory is one transfer buffer per GET, the bitmaps (1 bit per 128 KiB and 8
+// bytes per MiB of incomplete versions), and about 400 bytes per known version,
+// of which there are at most 262,144.
+//
+// Adopt and Take move a file between the cache and the stage by rename, so the
+// inode stays the one that the kernel may have open; File gives a descriptor
+// of it. Whoever had an Object open reads on, from the same inode.
 //
 // # Names
 //
@@ -54,8 +83,12 @@
 //
 // # Locks
 //
-// Object.mu before Cache.mu; Names.mu before attrMemory.mu, a leaf. None is
-// held across a request, a callback or a wait. Goroutines (fetches, eviction,
+// blob.mu (the state that the Objects of one version share) before Cache.mu;
+// Names.mu before attrMemory.mu, a leaf. None is held across a request, a
+// callback or a wait; the first two are held over open and rename, so that the
+// tables and the directory agree, but not over reads, writes, punches, syncs
+// and deletions. A reader therefore compares blob.gen before and after its
+// pread, and does it again if blocks were given up meanwhile. Goroutines (fetches, eviction,
 // read-ahead) belong to the Cache, questions about names to Names: Close
 // cancels them and waits.
 package cache
