@@ -34,8 +34,12 @@ type CredentialSource interface {
 }
 
 // Static is a source of one fixed pair.
-func Static(c Credentials) CredentialSource { return staticSource{c} }
+func Static(c Credentials) CredentialSource {
+	return staticSource(func() Credentials { return c })
+}
 
-type staticSource struct{ c Credentials }
+// staticSource hides the pair in a closure: fmt prints unexported fields, a
+// Config within a struct for one, without asking their String methods.
+type staticSource func() Credentials
 
-func (s staticSource) Credentials(context.Context) (Credentials, error) { return s.c, nil }
+func (s staticSource) Credentials(context.Context) (Credentials, error) { return s(), nil }

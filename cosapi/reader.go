@@ -155,7 +155,7 @@ func (r *Reader) checkAnswer(a *answer, v Version, ranged bool) (Object, int64, 
 		return Object{}, 0, broken("bytes from %d were asked for, from %d came", r.off, first)
 	}
 	object := readObject(v.Key, size, a.header)
-	if v.ETag != "" && object.ETag != v.ETag || v.Size > 0 && size != v.Size {
+	if v.ETag != "" && (object.ETag != v.ETag || v.Size > 0 && size != v.Size) {
 		return Object{}, 0, &Error{Op: "GetObject", Key: v.Key, Kind: Changed, Status: a.status,
 			Message:   fmt.Sprintf("ETag %s of %d bytes was asked for, %s of %d came", v.ETag, v.Size, object.ETag, size),
 			RequestID: a.header.Get("x-cos-request-id")}

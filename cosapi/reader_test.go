@@ -169,6 +169,14 @@ func TestGetOfDamagedBytesIsCorrupt(t *testing.T) {
 	require.NoError(t, err, "a piece has no checksum")
 }
 
+func TestGetOfAnyVersion(t *testing.T) {
+	c, w := newWire(t, reply(200, hello, helloHeaders()...))
+	got, err := readAll(t, c, Version{Key: "k", Size: 3}, Range{0, -1})
+	require.NoError(t, err, "a size says nothing without an ETag")
+	require.Equal(t, hello, got)
+	require.Empty(t, w.requests()[0].Header.Get("If-Match"))
+}
+
 func TestGetWithoutChecksumHeader(t *testing.T) {
 	c, _ := newWire(t, reply(200, hello, `ETag: "`+helloETag+`"`))
 	got, err := readAll(t, c, helloVersion, Range{0, -1})

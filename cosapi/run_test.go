@@ -141,7 +141,8 @@ func TestBackoffIsBoundedAndJittered(t *testing.T) {
 		}
 		require.Greater(t, len(seen), 10, "no jitter after attempt %d", attempt)
 	}
-	require.Equal(t, time.Minute, b.delay(1, time.Minute))
+	require.Equal(t, 7*time.Second, b.delay(1, 7*time.Second))
+	require.Equal(t, maxRetryAfter, b.delay(1, time.Hour))
 }
 
 func TestCancelIsTold(t *testing.T) {

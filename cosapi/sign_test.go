@@ -2,6 +2,7 @@ package cosapi
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -128,11 +129,18 @@ func TestSignKeepsRepeatedNames(t *testing.T) {
 }
 
 func TestCredentialsNeverPrintSecrets(t *testing.T) {
-	c := Credentials{SecretID: "AKIDx", SecretKey: "hush", Token: "tok"}
+	c := Credentials{SecretID: "AKIDx", SecretKey: "hush", Token: "tok-en"}
 	for _, text := range []string{c.String(), c.GoString(), c.LogValue().String()} {
 		require.Contains(t, text, "AKIDx")
 		require.NotContains(t, text, "hush")
-		require.NotContains(t, text, "tok")
+		require.NotContains(t, text, "tok-en")
+	}
+	client, err := New(Config{Region: "ap-guangzhou", Bucket: testBucket, Credentials: Static(c)})
+	require.NoError(t, err)
+	for _, format := range []string{"%v", "%+v", "%#v"} {
+		text := fmt.Sprintf(format+format+format, c, client.cfg, *client)
+		require.NotContains(t, text, "hush")
+		require.NotContains(t, text, "tok-en")
 	}
 	require.Equal(t, "anonymous", Credentials{}.String())
 	require.True(t, Credentials{}.Anonymous())
