@@ -13,15 +13,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// checkFUSE finds out whether this machine can mount at all.
+const fuseDevice = "/dev/fuse"
+
+// checkFUSE finds out whether this machine can mount at all. fusermount3 opens
+// the device with the rights of its caller, so everybody needs them.
 func checkFUSE(allowOther bool) error {
-	f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+	f, err := os.OpenFile(fuseDevice, os.O_RDWR, 0)
 	switch {
 	case errors.Is(err, iofs.ErrPermission):
-		return fail(exitMountpoint, "/dev/fuse cannot be opened: %w; add yourself to the group that owns it, or mount as root", err)
+		return fail(exitMountpoint, "%s may not be opened: mount as root, or let an administrator chmod 666 %s", fuseDevice, fuseDevice)
 	case err != nil:
-		return fail(exitMountpoint, "this machine has no usable /dev/fuse (%w): load the module with `modprobe fuse`; "+
-			"a container needs --device /dev/fuse --cap-add SYS_ADMIN", err)
+		return fail(exitMountpoint, "this machine has no usable %s (%w): load the module with `modprobe fuse`; "+
+			"a container needs --device /dev/fuse --cap-add SYS_ADMIN", fuseDevice, err)
 	}
 	f.Close()
 	if os.Geteuid() == 0 {

@@ -136,7 +136,7 @@ func (s *session) openMount(ctx context.Context) error {
 		Name: c.source.String(), AllowOther: c.allowOther, ReadOnly: c.readOnly, Options: c.kernelOptions,
 	})
 	if err != nil {
-		return fail(exitMountpoint, "the kernel refuses the mount on %s: %w", c.mountpoint, err)
+		return fail(exitMountpoint, "the mount on %s is refused: %s", c.mountpoint, strings.TrimSpace(err.Error()))
 	}
 	s.log.Info("mounted", "what", c.describe(), "mountpoint", c.mountpoint, "cache", c.cacheDir, "version", version(), "pid", os.Getpid())
 	return nil
