@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -33,6 +34,11 @@ type Config struct {
 	// Intercept is asked once per request, when it is routed and its signature
 	// is checked. A nil answer means that nothing goes wrong.
 	Intercept func(*Request) *Fault
+
+	// LifecycleEvery carries out lifecycle rules that often; 0: only when
+	// ApplyLifecycle is called.
+	LifecycleEvery time.Duration
+	Admin          bool // answer /-/ requests, unsigned: see serveAdmin
 
 	Log *slog.Logger     // nil: silent
 	Now func() time.Time // nil: time.Now
@@ -68,7 +74,11 @@ type Server struct {
 	bytesIn, bytesOut atomic.Int64
 	latency           atomic.Int64 // nanoseconds
 	serial            atomic.Uint64
-	buffers           buffers
+
+	stop context.CancelFunc // ends background
+	// background holds the goroutine of LifecycleEvery; Close waits for it.
+	background sync.WaitGroup
+	buffers    buffers
 }
 
 var _ http.Handler = (*Server)(nil)
@@ -108,12 +118,21 @@ func New(cfg Config) (*Server, error) {
 			return nil, fmt.Errorf("cosserver: %w", err)
 		}
 	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	if cfg.LifecycleEvery > 0 {
+		s.background.Go(func() { s.applyLifecycles(ctx, cfg.LifecycleEvery) })
+	}
 	return s, nil
 }
 
 // Close lets the writes that were accepted finish and closes the store.
 // Requests that come later are answered with InternalError.
-func (s *Server) Close() error { return s.store.close() }
+func (s *Server) Close() error {
+	s.stop()
+	s.background.Wait()
+	return s.store.close()
+}
 
 // CreateBucket makes a bucket without a request, owned by the first account.
 // A bucket that is there already is kept and is no error.
@@ -160,6 +179,9 @@ func (s *Server) SetLatency(d time.Duration) { s.latency.Store(int64(d)) }
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.serveAdmin(w, r) {
+		return
+	}
 	start := time.Now()
 	c := &call{s: s, w: w, r: r, q: parseQuery(r.URL.RawQuery), id: s.requestID(), bodyLength: r.ContentLength}
 	w.Header().Set("Server", "tencent-cos")

@@ -42,7 +42,9 @@ func sdk(t *testing.T, s *costest.Server) *cos.Client {
 // stores runs a test against both stores.
 func stores(t *testing.T, run func(t *testing.T, s *costest.Server)) {
 	t.Run("memory", func(t *testing.T) { run(t, costest.NewServer(t)) })
-	t.Run("directory", func(t *testing.T) { run(t, costest.NewServer(t, costest.WithRoot(t.TempDir()), costest.WithConfig(unsynced))) })
+	t.Run("directory", func(t *testing.T) {
+		run(t, costest.NewServer(t, costest.WithRoot(t.TempDir()), costest.WithConfig(unsynced)))
+	})
 }
 
 func readAll(t *testing.T, r io.ReadCloser) []byte {
