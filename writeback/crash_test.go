@@ -20,7 +20,7 @@ import (
 )
 
 // kills is how often TestKilledAtRandom kills the writer.
-var kills = flag.Int("kills", 8, "rounds of TestKilledAtRandom")
+var kills = flag.Int("kills", 5, "rounds of TestKilledAtRandom")
 
 // childEnv makes this test binary a writer that is going to be killed.
 const childEnv = "WRITEBACK_CHILD"

@@ -4,49 +4,117 @@
 //
 // A Stage is one directory, locked by one process. A staged file is two files
 // in it: <id>.data, sparse, the bytes written here; and <id>.json, the record:
-// key, base version, attributes, state, upload id and parts. The record is
-// replaced atomically (write aside, rename), so a staged file describes itself
-// and recovery is a directory scan; there is no database to corrupt. Records:
+// key, base version, attributes, state, upload id. The record is replaced
+// atomically (write aside, rename), so a staged file describes itself and
+// recovery is a directory scan; there is no database to corrupt. Records:
 //
 //	open      being written, nothing promised for it
 //	owed      promised to the user: will be uploaded, now or after a remount
 //
 // An owed record is made durable (data fdatasync'd, record fsync'd, directory
 // fsync'd) before anything is answered on its strength. A stored file has no
-// record.
+// record. The first record of a file is written before its first change, and
+// neither it nor the data is synced: a small file that is created, stored and
+// finished costs two creates, one unlink and one rename, and one PUT.
+//
+// A record holds attributes as they are sent, a customer's encryption key
+// among them: files are made with mode 0600 in a directory of mode 0700.
 //
 // # Files
 //
 // A File is the unsaved content of one inode: the ranges written here (an
 // extent set) over a base version in the bucket, if there is one. Clean or
 // dirty is one comparison: the generation of the last change against the
-// generation that COS has acknowledged. Nothing else says it.
+// generation that COS has acknowledged. Nothing else says it. Changes are
+// writes, truncations, holes and other attributes.
 //
-// Store uploads a snapshot: a pure planner turns (size, extents, base) into
-// one put or into parts, of which the untouched are copied inside COS. It
-// commits only if the generation is still the snapshot's; if not, it makes one
-// more pass that keeps writers waiting. Every answer's CRC-64 is compared with
-// the bytes sent; a difference is an error, never a success.
+// The extent set says exactly which bytes the data file has: local. Bytes at
+// and beyond baseLen are all local (a hole of the data file gives the zeros),
+// so what is missing is always below baseLen and the base has it. Two coarser
+// sets, in cells of 1 MiB, say what may differ from the base (fresh) and from
+// the last snapshot (since). They may say too much, never too little.
+//
+// # Uploads
+//
+// Store uploads a snapshot. Content up to a part (and 8 MiB) is one put, read
+// into memory in one go: the object is one generation, writers go on, and what
+// they change meanwhile stays dirty. Above, a pure planner turns (size, fresh,
+// base) into parts, of which the untouched are copied inside COS under the
+// condition that the base still has its ETag. Parts are sent while writers go
+// on; if one of them has changed something by then, one more pass keeps
+// writers waiting and sends only the changed parts again. Parts that do not
+// belong together never become an object. Every answer's CRC-64 is compared
+// with the bytes sent, and the combined one with that of the object; a
+// difference is an error, never a success.
+//
+// Attributes are fixed when an upload begins. Those set later make the file
+// dirty; storing it again then copies all parts and moves no bytes.
+//
+// A failed attempt keeps the parts it has sent for the next, unless COS has
+// refused it for good: then the upload is aborted. Attempts in the background
+// go on with back-off for as long as the stage is open.
+//
+// At most Config.Parallel requests carry bytes at a time, for all files
+// together; files that somebody waits for go first. Memory is bounded by that
+// many bodies of 8 MiB, and 1 MiB for each part that is filled from its base.
 //
 // # Crash rules
 //
-// Open scans the directory: owed files are uploaded again (an upload begun is
-// continued by comparing the listed parts with the local bytes); open files,
-// whose close was never answered, are kept, listed by Kept, and not uploaded;
-// data without a record and half-written records are moved aside, not
-// deleted. Check verifies all invariants of the directory.
+// Open scans the directory: owed files are recovered and uploaded again once
+// the caller says so (an upload begun is continued by comparing the ETags of
+// the listed parts with the MD5 of the local bytes); open files, whose close
+// was never answered, are kept, listed by Kept, and not uploaded, and an
+// upload begun for one is aborted. Data without a record and half-written
+// records are moved into aside/, not deleted: by the order of writing, such
+// data belonged to a file that was stored, or to one that nothing was promised
+// for. Check verifies all invariants of the directory.
+//
+// A crash between the answer of COS and the removal of the record leaves an
+// owed record of a stored file. The next attempt finds out: the bucket's
+// object has our checksum, or, of a file that is only partly here, our bytes
+// wherever we have written.
+//
+// Close makes durable what is owed and lets go. It waits for no upload; Drain
+// does.
 //
 // # Conflicts
 //
-// A new name is put with x-cos-forbid-overwrite; an overwrite whose base was
-// last checked longer ago than Config.BaseTTL asks HEAD first. If COS has
-// something else, theirs keeps the name, ours is stored beside it as
-// name.cosfs-conflict-<host>-<time>, and Store says Conflict.
+// A new name is put with x-cos-forbid-overwrite (without it, after a HEAD,
+// where the endpoint does not know it); an overwrite whose base was last
+// checked longer ago than Config.BaseTTL asks HEAD first. Equal bytes are no
+// conflict, whoever wrote them; nor is a request of ours whose answer was
+// lost. If COS has something else, theirs keeps the name, ours is stored
+// beside it as name.cosfs-conflict-<host>-<time>, the File goes on under that
+// key, and Store says Conflict.
+//
+// If the base is gone and unwritten ranges are needed from it, and OpenBase
+// cannot give them either, ours cannot be stored at all: Store says Conflict
+// with the path of the data file, the stage stops trying, and the record
+// becomes one that Kept lists, with the reason.
+//
+// # Names
+//
+// A request that makes an object cannot be called back once it is sent. So
+// Rename of a file in that moment is ErrBusy; Hold waits it out and keeps new
+// uploads from starting while the caller arranges the keys in the bucket.
+// MayExist tells whether there is anything to arrange.
 //
 // # Locks and ownership
 //
-// File.mu before Stage.mu. Neither is held across a request, a callback or a
-// wait. Uploads run in goroutines of the Stage, under its context: a caller's
-// context ends only its waiting. Close cancels them and waits; Drain waits
-// until nothing is owed.
+// File.disk before File.mu before Stage.mu; space.mu is last and alone. disk
+// serialises what is done to a file's record, syncing included; mu is held
+// over local reads and writes of one file, over a sync only when a file that
+// is owed is cut. None is held across a request, a callback or a wait.
+//
+// Uploads run in goroutines of the Stage, under its context: a caller's
+// context ends only its waiting. One goroutine dispatches them, a bounded
+// number of them run, each file has at most one. Close cancels them and waits.
+//
+// # What it does not do
+//
+// It keeps no directory, no names of inodes and no cache: package fs decides
+// when to store and what a key is, and takes a stored file's data over in
+// Finish. It does not delete objects. It does not send parts before Store is
+// called, and it sees only writes that come through WriteAt; the kernel's own
+// writes to the data file are for a later mode.
 package writeback
