@@ -5,7 +5,7 @@ import fusefs "github.com/hanwen/go-fuse/v2/fs"
 // What each type of node and handle answers.
 var (
 	_ = []inode{(*dirNode)(nil), (*fileNode)(nil), (*linkNode)(nil), (*specialNode)(nil)}
-	_ = []holder{(*dirNode)(nil), (*fileNode)(nil), (*leaf)(nil)}
+	_ = []holder{(*dirNode)(nil), (*fileNode)(nil), (*linkNode)(nil), (*specialNode)(nil)}
 
 	_ fusefs.NodeLookuper       = (*dirNode)(nil)
 	_ fusefs.NodeOpendirHandler = (*dirNode)(nil)
@@ -21,14 +21,17 @@ var (
 	_ fusefs.NodeOpener     = (*fileNode)(nil)
 	_ fusefs.NodeReadlinker = (*linkNode)(nil)
 
-	_                        = []fusefs.NodeGetattrer{(*dirNode)(nil), (*fileNode)(nil), (*leaf)(nil)}
-	_                        = []fusefs.NodeSetattrer{(*dirNode)(nil), (*fileNode)(nil), (*leaf)(nil)}
-	_                        = []fusefs.NodeGetxattrer{(*dirNode)(nil), (*fileNode)(nil), (*leaf)(nil)}
-	_                        = []fusefs.NodeSetxattrer{(*dirNode)(nil), (*fileNode)(nil), (*leaf)(nil)}
-	_                        = []fusefs.NodeListxattrer{(*dirNode)(nil), (*fileNode)(nil), (*leaf)(nil)}
-	_                        = []fusefs.NodeRemovexattrer{(*dirNode)(nil), (*fileNode)(nil), (*leaf)(nil)}
-	_ fusefs.NodeStatfser    = (*node)(nil)
-	_ fusefs.NodeOnForgetter = (*node)(nil)
+	_ fusefs.NodeSetattrer = (*dirNode)(nil)
+	_ fusefs.NodeSetattrer = (*fileNode)(nil)
+	_ fusefs.NodeSetattrer = (*leaf)(nil)
+
+	_ fusefs.NodeGetattrer     = (*node)(nil)
+	_ fusefs.NodeGetxattrer    = (*node)(nil)
+	_ fusefs.NodeSetxattrer    = (*node)(nil)
+	_ fusefs.NodeListxattrer   = (*node)(nil)
+	_ fusefs.NodeRemovexattrer = (*node)(nil)
+	_ fusefs.NodeStatfser      = (*node)(nil)
+	_ fusefs.NodeOnForgetter   = (*node)(nil)
 
 	_ fusefs.FileReader    = (*fileHandle)(nil)
 	_ fusefs.FileWriter    = (*fileHandle)(nil)

@@ -28,13 +28,13 @@ type dirNode struct {
 
 func newDir(f *FS) *dirNode {
 	d := &dirNode{kids: make(map[string]inode)}
-	d.fs, d.typ, d.ino = f, syscall.S_IFDIR, f.newIno()
+	d.init(f, d, syscall.S_IFDIR, f.newIno())
 	return d
 }
 
 func newRoot(f *FS) *dirNode {
 	d := &dirNode{kids: make(map[string]inode)}
-	d.fs, d.typ, d.ino = f, syscall.S_IFDIR, rootIno
+	d.init(f, d, syscall.S_IFDIR, rootIno)
 	d.attr = attrOf(cosapi.Object{Modified: f.now()}, syscall.S_IFDIR, f.defaults)
 	return d
 }
@@ -189,20 +189,12 @@ func (f *FS) newNode(said cache.Name) inode {
 		n.refresh(said.Object)
 		return n
 	case syscall.S_IFLNK:
-		n := &linkNode{}
-		n.init(f, typ)
+		n := newLink(f)
 		n.refresh(said.Object)
 		return n
 	default:
-		n := &specialNode{}
-		n.init(f, typ)
+		n := newSpecial(f, typ)
 		n.refresh(said.Object)
 		return n
 	}
-}
-
-func (d *dirNode) Getattr(_ context.Context, _ fusefs.FileHandle, out *fuse.AttrOut) syscall.Errno {
-	d.getattr(&out.Attr)
-	out.SetTimeout(d.fs.cfg.AttrTTL)
-	return 0
 }

@@ -46,7 +46,7 @@ type pin struct {
 
 func newFile(f *FS) *fileNode {
 	n := &fileNode{}
-	n.init(f, syscall.S_IFREG)
+	n.init(f, n, syscall.S_IFREG, f.newIno())
 	return n
 }
 
@@ -80,14 +80,6 @@ func (n *fileNode) sizeLocked() int64 {
 		return n.staged.Size()
 	}
 	return n.info.Size
-}
-
-// Getattr answers from the node: an open file is one version, and lookups are
-// what asks the bucket again.
-func (n *fileNode) Getattr(_ context.Context, _ fusefs.FileHandle, out *fuse.AttrOut) syscall.Errno {
-	n.getattr(&out.Attr)
-	out.SetTimeout(n.fs.cfg.AttrTTL)
-	return 0
 }
 
 // Open pins nothing yet: the first read or write does.

@@ -60,6 +60,9 @@ type FS struct {
 	// file may fail with EINTR. cosapi bounds every request in time.
 	ctx    context.Context
 	cancel context.CancelFunc
+	// later counts the files that the stage is to tell of once it has stored
+	// them.
+	later sync.WaitGroup
 
 	// tree guards parent and name of every node. It is the outermost lock;
 	// only the commit of a rename or removal takes it for writing.
@@ -122,7 +125,10 @@ func (f *FS) newIno() uint64 { return f.lastIno.Add(1) }
 // written, and then ends the file system's own work. What it could not store
 // stays in the stage for the next mount; the error says how much.
 func (f *FS) Close(ctx context.Context) error {
-	err := f.stage.Drain(ctx)
-	f.cancel()
-	return err
+	defer f.cancel()
+	if err := f.stage.Drain(ctx); err != nil {
+		return err
+	}
+	f.later.Wait() // the last of them are being told
+	return nil
 }

@@ -16,6 +16,12 @@ type linkNode struct {
 	targetOf cosapi.Version
 }
 
+func newLink(f *FS) *linkNode {
+	n := &linkNode{}
+	n.init(f, n, syscall.S_IFLNK, f.newIno())
+	return n
+}
+
 const maxTarget = 4096 // PATH_MAX: what a symbolic link may hold on Linux
 
 // Readlink reads the target once per version.
@@ -52,3 +58,9 @@ func (f *FS) readTarget(v cosapi.Version) (string, error) {
 // specialNode is a fifo, a socket or a device: an empty object whose mode
 // says so. The kernel does the rest.
 type specialNode struct{ leaf }
+
+func newSpecial(f *FS, typ uint32) *specialNode {
+	n := &specialNode{}
+	n.init(f, n, typ, f.newIno())
+	return n
+}

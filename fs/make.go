@@ -100,8 +100,7 @@ func (d *dirNode) Mkdir(ctx context.Context, name string, mode uint32, out *fuse
 // Symlink puts an object whose body is the target, as Tencent's cosfs writes
 // links (field.md 2.4).
 func (d *dirNode) Symlink(ctx context.Context, target, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
-	n := &linkNode{}
-	n.init(d.fs, syscall.S_IFLNK)
+	n := newLink(d.fs)
 	n.attr = d.newAttr(ctx, syscall.S_IFLNK|0o777)
 	if err := d.putLeaf(name, &n.leaf, n, target); err != nil {
 		return nil, d.fs.fail("symlink", d.keyOf(name), err)
@@ -121,8 +120,7 @@ func (d *dirNode) Mknod(ctx context.Context, name string, mode, dev uint32, out 
 		file := newFile(d.fs)
 		n, l = file, &file.leaf
 	} else {
-		special := &specialNode{}
-		special.init(d.fs, typ)
+		special := newSpecial(d.fs, typ)
 		n, l = special, &special.leaf
 	}
 	l.attr = a

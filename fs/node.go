@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"syscall"
@@ -28,9 +29,10 @@ type inode interface {
 // node is what all types share: a number, never used twice, and a place.
 type node struct {
 	fusefs.Inode
-	fs  *FS
-	ino uint64
-	typ uint32 // S_IFDIR, S_IFREG, …
+	fs   *FS
+	self inode // the whole node that this is the base of
+	ino  uint64
+	typ  uint32 // S_IFDIR, S_IFREG, …
 
 	// Guarded by fs.tree. parent is nil for the root, and once the name is
 	// removed. go-fuse's own tree follows only after a rename has returned,
@@ -39,7 +41,19 @@ type node struct {
 	name   string
 }
 
+func (n *node) init(f *FS, self inode, typ uint32, ino uint64) {
+	n.fs, n.self, n.typ, n.ino = f, self, typ, ino
+}
+
 func (n *node) base() *node { return n }
+
+// Getattr answers from the node: an open file is one version, and lookups are
+// what asks the bucket again.
+func (n *node) Getattr(_ context.Context, _ fusefs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	n.self.getattr(&out.Attr)
+	out.SetTimeout(n.fs.cfg.AttrTTL)
+	return 0
+}
 
 func (n *node) stable() fusefs.StableAttr { return fusefs.StableAttr{Mode: n.typ, Ino: n.ino} }
 
@@ -120,10 +134,6 @@ type leaf struct {
 	info cosapi.Object // the version in the bucket; without ETag there is none yet
 	attr attr
 	acl  access
-}
-
-func (l *leaf) init(f *FS, typ uint32) {
-	l.fs, l.typ, l.ino = f, typ, f.newIno()
 }
 
 func (l *leaf) getattr(out *fuse.Attr) {

@@ -67,12 +67,6 @@ func (l *leaf) Setattr(_ context.Context, _ fusefs.FileHandle, in *fuse.SetAttrI
 	return 0
 }
 
-func (l *leaf) Getattr(_ context.Context, _ fusefs.FileHandle, out *fuse.AttrOut) syscall.Errno {
-	l.getattr(&out.Attr)
-	out.SetTimeout(l.fs.cfg.AttrTTL)
-	return 0
-}
-
 // Setattr of a file changes the size first: an attribute that is set together
 // with it must not be lost to the times that the change of size sets.
 func (n *fileNode) Setattr(ctx context.Context, _ fusefs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {

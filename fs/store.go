@@ -2,6 +2,7 @@ package fs
 
 import (
 	"errors"
+	"os"
 
 	"cosfs/cosapi"
 	"cosfs/writeback"
@@ -99,7 +100,14 @@ func (n *fileNode) finishLocked() {
 
 // storeLater leaves the storing of a closed file to the stage.
 func (n *fileNode) storeLater(staged *writeback.File) {
-	err := staged.StoreLater(func(info cosapi.Object, err error) { n.storedLater(staged, info, err) })
+	n.fs.later.Add(1)
+	err := staged.StoreLater(func(info cosapi.Object, err error) {
+		defer n.fs.later.Done()
+		n.storedLater(staged, info, err)
+	})
+	if errors.Is(err, os.ErrClosed) { // nobody will be told
+		n.fs.later.Done()
+	}
 	if err != nil { // it will be tried all the same, but a crash may lose it
 		n.fs.log.Error("file to be stored later is not safe on the local disk", "key", staged.Key(), "err", err)
 	}

@@ -152,69 +152,32 @@ func reply(dest []byte, value string) (uint32, syscall.Errno) {
 	return uint32(copy(dest, value)), 0
 }
 
-func nodeGetxattr(n holder, name string, dest []byte) (uint32, syscall.Errno) {
-	value, err := getXattr(n, name)
+// holder is the node as one with extended attributes: all types are.
+func (n *node) holder() holder { return n.self.(holder) }
+
+func (n *node) Getxattr(_ context.Context, name string, dest []byte) (uint32, syscall.Errno) {
+	value, err := getXattr(n.holder(), name)
 	if err != nil {
-		return 0, n.base().fail("getxattr", err)
+		return 0, n.fail("getxattr", err)
 	}
 	return reply(dest, value)
 }
 
-func nodeListxattr(n holder, dest []byte) (uint32, syscall.Errno) {
+func (n *node) Setxattr(_ context.Context, name string, value []byte, flags uint32) syscall.Errno {
+	return n.fail("setxattr", setXattr(n.holder(), name, value, flags))
+}
+
+func (n *node) Removexattr(_ context.Context, name string) syscall.Errno {
+	return n.fail("removexattr", removeXattr(n.holder(), name))
+}
+
+func (n *node) Listxattr(_ context.Context, dest []byte) (uint32, syscall.Errno) {
 	var list strings.Builder
-	for _, name := range listXattrs(n) {
+	for _, name := range listXattrs(n.holder()) {
 		list.WriteString(name)
 		list.WriteByte(0)
 	}
 	return reply(dest, list.String())
-}
-
-func (n *fileNode) Getxattr(_ context.Context, name string, dest []byte) (uint32, syscall.Errno) {
-	return nodeGetxattr(n, name, dest)
-}
-
-func (n *fileNode) Setxattr(_ context.Context, name string, value []byte, flags uint32) syscall.Errno {
-	return n.fail("setxattr", setXattr(n, name, value, flags))
-}
-
-func (n *fileNode) Removexattr(_ context.Context, name string) syscall.Errno {
-	return n.fail("removexattr", removeXattr(n, name))
-}
-
-func (n *fileNode) Listxattr(_ context.Context, dest []byte) (uint32, syscall.Errno) {
-	return nodeListxattr(n, dest)
-}
-
-func (l *leaf) Getxattr(_ context.Context, name string, dest []byte) (uint32, syscall.Errno) {
-	return nodeGetxattr(l, name, dest)
-}
-
-func (l *leaf) Setxattr(_ context.Context, name string, value []byte, flags uint32) syscall.Errno {
-	return l.fail("setxattr", setXattr(l, name, value, flags))
-}
-
-func (l *leaf) Removexattr(_ context.Context, name string) syscall.Errno {
-	return l.fail("removexattr", removeXattr(l, name))
-}
-
-func (l *leaf) Listxattr(_ context.Context, dest []byte) (uint32, syscall.Errno) {
-	return nodeListxattr(l, dest)
-}
-
-func (d *dirNode) Getxattr(_ context.Context, name string, dest []byte) (uint32, syscall.Errno) {
-	return nodeGetxattr(d, name, dest)
-}
-
-func (d *dirNode) Setxattr(_ context.Context, name string, value []byte, flags uint32) syscall.Errno {
-	return d.fail("setxattr", setXattr(d, name, value, flags))
-}
-
-func (d *dirNode) Removexattr(_ context.Context, name string) syscall.Errno {
-	return d.fail("removexattr", removeXattr(d, name))
-}
-
-func (d *dirNode) Listxattr(_ context.Context, dest []byte) (uint32, syscall.Errno) {
-	return nodeListxattr(d, dest)
 }
 
 func (l *leaf) stored() (cosapi.Object, xattrs) {
