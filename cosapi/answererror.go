@@ -1,10 +1,8 @@
 package cosapi
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
-	"encoding/xml"
 	"io"
 	"net/http"
 	"strconv"
@@ -17,12 +15,25 @@ const maxErrorBody = 64 << 10
 // errorBody is an error document, as XML or as the JSON of some gateways
 // (cos-api.md 4.1). No element is relied upon.
 type errorBody struct {
-	XMLName   xml.Name `json:"-"`
-	Code      string   `json:"code"`
-	Message   string   `json:"message"`
-	Resource  string   `json:"resource"`
-	RequestID string   `xml:"RequestId" json:"request_id"`
-	TraceID   string   `xml:"TraceId" json:"trace_id"`
+	Code      string `json:"code"`
+	Message   string `json:"message"`
+	Resource  string `json:"resource"`
+	RequestID string `json:"request_id"`
+	TraceID   string `json:"trace_id"`
+}
+
+// parse reads either form; of anything else it leaves nothing.
+func (d *errorBody) parse(raw []byte) {
+	err := scanFields(raw, "Error", map[string]*string{
+		"Code": &d.Code, "Message": &d.Message, "Resource": &d.Resource, "RequestId": &d.RequestID, "TraceId": &d.TraceID,
+	})
+	if err == nil {
+		return
+	}
+	*d = errorBody{}
+	if json.Unmarshal(raw, d) != nil {
+		*d = errorBody{}
+	}
 }
 
 // answerError is the error that an answer without success stands for.
@@ -40,12 +51,7 @@ func answerError(r *request, ans *answer) *Error {
 // errorFromBody reads an error document of any status.
 func errorFromBody(r *request, ans *answer, raw []byte) *Error {
 	var doc errorBody
-	if err := unmarshal(raw, &doc); err != nil || doc.XMLName.Local != "Error" {
-		doc = errorBody{}
-		if json.Unmarshal(raw, &doc) != nil {
-			doc = errorBody{}
-		}
-	}
+	doc.parse(raw)
 	code := cmp.Or(doc.Code, fallbackCode(ans.status))
 	return &Error{
 		Op: r.op, Key: r.key, Kind: kindOf(code, ans.status), Status: ans.status,
@@ -70,10 +76,4 @@ func retryAfter(value string, now time.Time) time.Duration {
 		return 0
 	}
 	return max(0, at.Sub(now))
-}
-
-// unmarshal decodes XML. Blanks may come before the prolog: COS sends them to
-// keep a connection alive (cos-api.md 3.4.6).
-func unmarshal(raw []byte, into any) error {
-	return xml.Unmarshal(bytes.TrimLeft(raw, " \t\r\n"), into)
 }

@@ -110,18 +110,19 @@ func (w assembly) provenBy(o Object) bool {
 // completed reads the answer, which COS begins with 200 and blanks long
 // before it knows the outcome. Success is an ETag.
 func completed(r *request, want assembly, a *answer) (Object, error) {
-	var doc struct {
-		XMLName xml.Name `xml:"CompleteMultipartUploadResult"`
-		ETag    string
-	}
-	if err := decode(r, a, &doc); err != nil {
+	raw, err := readDocument(r, a)
+	if err != nil {
 		return Object{}, err
 	}
-	if doc.ETag == "" {
+	var etag string
+	if err := scanFields(raw, "CompleteMultipartUploadResult", map[string]*string{"ETag": &etag}); err != nil {
+		return Object{}, err
+	}
+	if etag == "" {
 		return Object{}, errors.New("the answer of Complete has no ETag")
 	}
 	o := Object{
-		Version:   Version{Key: r.key, ETag: unquote(doc.ETag), Size: want.size},
+		Version:   Version{Key: r.key, ETag: unquote(etag), Size: want.size},
 		Modified:  a.date(),
 		CRC64:     want.crc,
 		HasCRC64:  want.hasCRC,

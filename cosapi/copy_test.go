@@ -204,6 +204,20 @@ var helloParts = []Part{
 	{Number: 1, ETag: "e1", Size: 5, CRC64: CRC64([]byte("hello")), HasCRC64: true},
 }
 
+func TestAnswersMayRepeatKeysThatXMLCannotCarry(t *testing.T) {
+	c, _ := newWire(t,
+		reply(200, "<InitiateMultipartUploadResult><Key>bell\a\xff</Key><UploadId>id</UploadId></InitiateMultipartUploadResult>"),
+		reply(200, strings.Replace(completeAnswer, "<ETag>", "<Key>bell\a\xff</Key><ETag>", 1)),
+		reply(404, "<Error><Code>NoSuchUpload</Code><Resource>host/bell\a</Resource></Error>"))
+	id, err := c.StartUpload(t.Context(), "bell\a", PutOptions{})
+	require.NoError(t, err)
+	require.Equal(t, "id", id)
+	_, err = c.CompleteUpload(t.Context(), "bell\a", id, helloParts)
+	require.NoError(t, err)
+	e := requireKind(t, NoUpload, c.AbortUpload(t.Context(), "bell\a", id))
+	require.Equal(t, "host/bell\a", e.Resource)
+}
+
 func TestComplete(t *testing.T) {
 	blanks := func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(200)

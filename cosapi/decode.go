@@ -35,7 +35,9 @@ func decode(r *request, a *answer, doc any) error {
 	if err != nil {
 		return err
 	}
-	return unmarshal(raw, doc)
+	// COS may send blanks before the prolog to keep a connection alive
+	// (cos-api.md 3.4.6).
+	return xml.Unmarshal(bytes.TrimLeft(raw, " \t\r\n"), doc)
 }
 
 // isError looks for the root element <Error> after blanks and prolog.
@@ -57,7 +59,6 @@ func (b *boolean) UnmarshalText(text []byte) error {
 	return nil
 }
 
-func (b boolean) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%t", bool(b)), nil }
 
 // keyDecoder decodes the keys of a listing if the answer says that they are
 // encoded; gateways may ignore encoding-type. A plus is a plus.

@@ -2,7 +2,6 @@ package cosapi
 
 import (
 	"context"
-	"encoding/xml"
 	"errors"
 	"io"
 	"net/http"
@@ -21,18 +20,15 @@ func (c *Client) StartUpload(ctx context.Context, key string, o PutOptions) (upl
 	r := &request{op: op, method: http.MethodPost, key: key, params: []Pair{{"uploads", ""}}, body: &sendBody{}}
 	r.setPut(o)
 	r.accept = func(a *answer) error {
-		var doc struct {
-			XMLName  xml.Name `xml:"InitiateMultipartUploadResult"`
-			UploadID string   `xml:"UploadId"`
-		}
-		if err := decode(r, a, &doc); err != nil {
+		raw, err := readDocument(r, a)
+		if err != nil {
 			return err
 		}
-		if doc.UploadID == "" {
-			return errors.New("the answer has no UploadId")
+		err = scanFields(raw, "InitiateMultipartUploadResult", map[string]*string{"UploadId": &uploadID})
+		if err == nil && uploadID == "" {
+			err = errors.New("the answer has no UploadId")
 		}
-		uploadID = doc.UploadID
-		return nil
+		return err
 	}
 	err = c.run(ctx, r)
 	return uploadID, err

@@ -231,6 +231,22 @@ func (s *xmlScanner) each(do func(name []byte) error) error {
 	}
 }
 
+// scanFields reads the texts of some elements directly below the root. It is
+// for answers that repeat a key, which may hold characters that encoding/xml
+// refuses.
+func scanFields(raw []byte, root string, fields map[string]*string) error {
+	s := &xmlScanner{rest: raw}
+	if err := s.root(root); err != nil {
+		return err
+	}
+	return s.each(func(name []byte) (err error) {
+		if field, ok := fields[string(name)]; ok {
+			*field, err = s.text()
+		}
+		return err
+	})
+}
+
 // root reads up to the root element, which must have that name.
 func (s *xmlScanner) root(name string) error {
 	for {
