@@ -188,11 +188,12 @@ func TestWrongBytesAreFetchedOnceMore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e := newBed(t, nil)
 			obj, p := e.put("f", size)
-			e.server.Faults.Add(costest.Fault{Op: "GetObject", Times: 1, Corrupt: true, CorruptAt: 4*mib - 1})
+			e.server.Faults.Add(costest.Fault{Op: "GetObject", Times: 1, Corrupt: true, CorruptAt: mib + 3})
 			o := e.get(obj.Version)
 			e.fill(o)
 			require.True(t, o.Complete())
 			e.requireRead(o, p, 0, size)
+			e.settle()
 			require.Equal(t, 1, e.count(Corrupted))
 		})
 	}
@@ -232,6 +233,7 @@ func TestWrongBytesOfPieces(t *testing.T) {
 	e.fill(o)
 	require.True(t, o.Complete())
 	e.requireRead(o, p, 0, obj.Size)
+	e.settle()
 	require.Equal(t, 1, e.count(Corrupted))
 }
 

@@ -4,7 +4,6 @@ import (
 	"container/list"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 
@@ -131,7 +130,7 @@ func (c *Cache) trim() {
 func (c *Cache) squeeze(p *pool, need int64, spare bool) {
 	c.mu.Lock()
 	var partial, complete []*blob
-	for b := range maps.Keys(c.pinned) {
+	for b := range c.pinned {
 		switch {
 		case b.pool != p:
 		case b.complete:
