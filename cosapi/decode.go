@@ -3,7 +3,6 @@ package cosapi
 import (
 	"bytes"
 	"encoding/xml"
-	"fmt"
 	"io"
 	"net/url"
 	"strings"
