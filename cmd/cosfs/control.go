@@ -114,10 +114,17 @@ func findDaemon(mountpoint string) (*daemon, error) {
 		return nil, errors.Join(err, conn.Close())
 	}
 	d.pid = int(peer.Pid)
-	trusted := peer.Uid == 0 || int(peer.Uid) == os.Geteuid() || os.Geteuid() == 0
-	conn.SetReadDeadline(time.Now().Add(5 * time.Second))
-	if line, err := d.read.ReadString('\n'); !trusted || err != nil || line != greeting+"\n" {
-		return nil, conn.Close()
+	if peer.Uid != 0 && int(peer.Uid) != os.Geteuid() && os.Geteuid() != 0 {
+		return nil, conn.Close() // anybody may take the name
+	}
+	conn.SetReadDeadline(time.Now().Add(answerLimit))
+	line, err := d.read.ReadString('\n')
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		conn.Close()
+		return nil, fmt.Errorf("pid %d does not answer", d.pid)
+	}
+	if err != nil || line != greeting+"\n" {
+		return nil, conn.Close() // it is ending
 	}
 	conn.SetReadDeadline(time.Time{})
 	return d, nil

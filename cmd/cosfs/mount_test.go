@@ -39,7 +39,9 @@ func newMountOf(t *testing.T, args ...string) *testMount {
 func newLocalMount(t *testing.T, flags ...string) *testMount {
 	t.Helper()
 	m := newMountOf(t)
-	m.args = append([]string{"--local", filepath.Join(m.home, "bucket")}, flags...)
+	m.args = append([]string{"--local", filepath.Join(m.home, "bucket 桶")}, flags...)
+	m.dir = filepath.Join(m.home, `a b\040点`) // what /proc/mounts has to escape
+	require.NoError(t, os.Mkdir(m.dir, 0o755))
 	return m
 }
 
@@ -162,8 +164,7 @@ func TestDeadMountIsReplaced(t *testing.T) {
 	m.mount(t)
 	require.NoError(t, os.WriteFile(filepath.Join(m.dir, "f"), []byte("kept"), 0o644))
 	m.kill(t)
-	_, err := os.Stat(m.dir)
-	require.ErrorIs(t, err, syscall.ENOTCONN)
+	require.ErrorIs(t, unix.Statfs(m.dir, new(unix.Statfs_t)), syscall.ENOTCONN)
 	m.mount(t)
 	require.Equal(t, "kept", read(t, filepath.Join(m.dir, "f")))
 
@@ -173,6 +174,23 @@ func TestDeadMountIsReplaced(t *testing.T) {
 	_, mounted, err := mountAt(m.dir)
 	require.NoError(t, err)
 	require.False(t, mounted, "umount takes a dead mount away too")
+}
+
+// A daemon that hangs makes no command hang.
+func TestStoppedDaemon(t *testing.T) {
+	m := newLocalMount(t)
+	m.mount(t)
+	pid := m.pid(t)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	mount, umount := m.command(t, m.mountArgs()...), m.command(t, "umount", m.dir)
+	require.NoError(t, mount.Start())
+	code, _, stderr := output(t, umount)
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, fmt.Sprintf("pid %d does not answer", pid))
+	require.Error(t, mount.Wait())
+	require.Equal(t, exitBusy, mount.ProcessState.ExitCode())
+	require.NoError(t, syscall.Kill(pid, syscall.SIGCONT))
+	m.umount(t)
 }
 
 func TestMountOfABucketInUse(t *testing.T) {

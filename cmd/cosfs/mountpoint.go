@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -74,11 +75,8 @@ func prepareMountpoint(dir string, nonEmpty bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := replaceDeadMount(dir); err != nil {
+	if err := makeWay(dir); err != nil {
 		return "", err
-	}
-	if entry, found, err := mountAt(dir); err == nil && found && entry.fsType == fsType {
-		return "", fail(exitBusy, "%s is mounted on %s already: `cosfs umount %s` first", entry.source, dir, dir)
 	}
 	info, err := os.Stat(dir)
 	switch {
@@ -95,32 +93,48 @@ func prepareMountpoint(dir string, nonEmpty bool) (string, error) {
 	return dir, checkEmpty(dir, nonEmpty)
 }
 
-// resolveMountpoint resolves symbolic links of the parent only when the
-// mountpoint itself cannot be asked, as under a dead mount.
+// resolveMountpoint resolves symbolic links, without asking a mount that may
+// not answer any more.
 func resolveMountpoint(dir string) (string, error) {
-	if resolved, err := filepath.EvalSymlinks(dir); err == nil {
-		return resolved, nil
+	if _, mounted, err := mountAt(dir); err == nil && mounted {
+		return dir, nil
 	}
 	parent, err := filepath.EvalSymlinks(filepath.Dir(dir))
 	if err != nil {
 		return "", fail(exitMountpoint, "the mountpoint %s does not exist (%w): mkdir -p %s", dir, err, dir)
 	}
-	return filepath.Join(parent, filepath.Base(dir)), nil
+	direct := filepath.Join(parent, filepath.Base(dir))
+	if _, mounted, err := mountAt(direct); err == nil && mounted {
+		return direct, nil
+	}
+	if resolved, err := filepath.EvalSymlinks(direct); err == nil {
+		return resolved, nil
+	}
+	return direct, nil // whoever needs it to exist finds out
 }
 
-// replaceDeadMount unmounts what a killed cosfs left behind. Whoever still
-// stands in it keeps getting ENOTCONN; nobody else sees it any more.
-func replaceDeadMount(dir string) error {
-	for range 16 { // dead mounts may lie on one another
-		// statfs(2) and not stat(2), which the kernel may still answer from what
-		// it has cached of the root.
-		var st unix.Statfs_t
-		if err := unix.Statfs(dir, &st); !isDisconnected(err) {
+// makeWay takes away what killed programs of ours left mounted on dir, and
+// refuses to cover one that lives. Whoever still stands in a dead mount keeps
+// getting ENOTCONN; nobody else sees it any more.
+func makeWay(dir string) error {
+	const most = 16 // dead mounts may lie on one another
+	for range most {
+		entry, mounted, err := mountAt(dir)
+		if err != nil {
+			return fail(exitFailed, "the table of mounts cannot be read: %w", err)
+		}
+		if !mounted || !strings.HasPrefix(entry.fsType, "fuse") {
 			return nil
 		}
-		entry, found, err := mountAt(dir)
-		if err != nil || !found || entry.fsType != fsType {
-			return fail(exitMountpoint, "the mountpoint %s holds a dead mount of another program (type %q): `umount -l %s` first", dir, entry.fsType, dir)
+		switch alive, err := answers(dir); {
+		case err != nil:
+			return err
+		case alive && entry.fsType == fsType:
+			return fail(exitBusy, "%s is mounted on %s already: `cosfs umount %s` first", entry.source, dir, dir)
+		case alive:
+			return nil
+		case entry.fsType != fsType:
+			return fail(exitMountpoint, "the mountpoint %s holds a dead mount of another program (type %s): `umount -l %s` first", dir, entry.fsType, dir)
 		}
 		if err := detach(dir); err != nil {
 			return fail(exitMountpoint, "the dead mount on %s cannot be taken away: %w; `umount -l %s` as its owner or as root", dir, err, dir)
@@ -129,9 +143,20 @@ func replaceDeadMount(dir string) error {
 	return fail(exitMountpoint, "the mountpoint %s holds too many dead mounts: `umount -l %s` until none is left", dir, dir)
 }
 
-// isDisconnected is what the kernel answers for a mount whose daemon is gone.
-func isDisconnected(err error) bool {
-	return errors.Is(err, unix.ENOTCONN) || errors.Is(err, unix.ECONNABORTED)
+// answerLimit is how long a daemon on this machine may take to say anything.
+const answerLimit = 5 * time.Second
+
+// answers says whether a mount is alive. It asks with statfs, the one question
+// about a mount that the kernel never answers from what it remembers.
+func answers(dir string) (alive bool, err error) {
+	said := make(chan error, 1)
+	go func() { said <- unix.Statfs(dir, new(unix.Statfs_t)) }() // a daemon that hangs keeps it until the end of this command
+	select {
+	case err := <-said:
+		return !errors.Is(err, unix.ENOTCONN) && !errors.Is(err, unix.ECONNABORTED), nil
+	case <-time.After(answerLimit):
+		return false, fail(exitBusy, "the mount on %s does not answer: look at its daemon, or take it away with `umount -l %s`", dir, dir)
+	}
 }
 
 func checkEmpty(dir string, nonEmpty bool) error {

@@ -37,7 +37,7 @@ func (p *program) umount(ctx context.Context, arg string) error {
 	}
 	d, err := findDaemon(dir) // before the unmount, after which it may be gone
 	if err != nil {
-		return fail(exitFailed, "the daemon of %s cannot be asked: %w", dir, err)
+		return fail(exitFailed, "the daemon of %s cannot be asked: %w; `umount -l %s` unmounts without waiting for it", dir, err, dir)
 	}
 	entry, mounted, err := mountAt(dir)
 	if err != nil {
