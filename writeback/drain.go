@@ -62,50 +62,81 @@ func (s *Stage) Stats() Stats {
 // Pending lists what is to be stored and is not yet, by key.
 func (s *Stage) Pending() []Pending {
 	var list []Pending
-	for _, f := range s.allFiles() {
+	for _, f := range s.pending() {
 		f.mu.RLock()
-		if !f.closed && f.wanted > f.stored {
-			list = append(list, Pending{Key: f.key, Size: f.size, Attempts: f.failed, Err: f.lastErr})
-		}
+		list = append(list, Pending{Key: f.key, Size: f.size, Attempts: f.failed, Err: f.lastErr})
 		f.mu.RUnlock()
 	}
 	slices.SortFunc(list, func(a, b Pending) int { return strings.Compare(a.Key, b.Key) })
 	return list
 }
 
+// pending are the files that are to be stored and are not yet.
+func (s *Stage) pending() (files []*File) {
+	for _, f := range s.allFiles() {
+		if f.pending() {
+			files = append(files, f)
+		}
+	}
+	return files
+}
+
+func (f *File) pending() bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return !f.closed && f.wanted > f.stored
+}
+
 // Drain waits until nothing is owed. What waits after a failure is tried at
 // once. When ctx ends first, the error names what is left; it stays owed.
 func (s *Stage) Drain(ctx context.Context) error {
-	for _, f := range s.allFiles() {
-		f.mu.Lock()
-		if !f.closed && f.wanted > f.stored {
-			f.hurry = true // also if an attempt is just failing
-			if f.holds == 0 {
-				s.enqueue(f, urgent)
+	for files := s.pending(); len(files) > 0; files = s.pending() {
+		for _, f := range files {
+			f.hasten()
+		}
+		for _, f := range files {
+			if err := s.waitFor(ctx, f); err != nil {
+				return leftError(s.Pending(), err)
 			}
 		}
-		f.mu.Unlock()
 	}
+	return nil
+}
+
+// hasten has the file tried without waiting for the back-off, once.
+func (f *File) hasten() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hurry = true // also if an attempt is just failing
+	if !f.closed && f.holds == 0 {
+		f.stage.enqueue(f, urgent)
+	}
+}
+
+// waitFor returns when the file is not pending any more.
+func (s *Stage) waitFor(ctx context.Context, f *File) error {
 	for {
 		s.mu.Lock()
 		moved := s.queue.moved
 		s.mu.Unlock()
-		left := s.Pending()
-		if len(left) == 0 {
+		if !f.pending() {
 			return nil
 		}
 		select {
 		case <-moved:
 		case <-ctx.Done():
-			return leftError(left, ctx.Err())
+			return ctx.Err()
 		case <-s.ctx.Done():
-			return leftError(left, ErrStageClosed)
+			return ErrStageClosed
 		}
 	}
 }
 
 // leftError names the first few of what is left.
 func leftError(left []Pending, cause error) error {
+	if len(left) == 0 {
+		return cause
+	}
 	const named = 5
 	var keys []string
 	errs := []error{cause}

@@ -159,6 +159,32 @@ func TestDrainNamesWhatIsLeft(t *testing.T) {
 	require.Len(t, r.keys(), 7)
 }
 
+// Drain does not wait for what is discarded, nor for a stage that closes.
+func TestDrainEnds(t *testing.T) {
+	r := newRig(t)
+	drained := make(chan error)
+	drain := func() { drained <- r.stage.Drain(r.ctx()) }
+	f := r.create("held", random(10))
+	release, err := f.Hold(r.ctx())
+	require.NoError(t, err)
+	require.NoError(t, f.StoreLater(nil))
+	go drain()
+	require.NoError(t, f.Discard())
+	require.NoError(t, <-drained)
+	release()
+
+	f = r.create("held too", random(10))
+	_, err = f.Hold(r.ctx())
+	require.NoError(t, err)
+	require.NoError(t, f.StoreLater(nil))
+	go drain()
+	require.Eventually(t, func() bool { f.mu.RLock(); defer f.mu.RUnlock(); return f.hurry }, 10*time.Second, time.Millisecond)
+	require.NoError(t, r.stage.Close())
+	require.ErrorIs(t, <-drained, ErrStageClosed)
+	r.open()
+	require.Len(t, r.stage.Recovered(), 1)
+}
+
 // A record that cannot be written: the error says so too.
 func TestFailureWithoutADisk(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Retry = Backoff{Base: time.Hour, Cap: time.Hour} })

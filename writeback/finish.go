@@ -158,6 +158,7 @@ func (s *Stage) unregister(f *File) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.files, f)
+	s.queue.announce()
 }
 
 // Discard ends a file whose name was removed: bytes and record go, an upload

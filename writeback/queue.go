@@ -26,7 +26,7 @@ type queue struct {
 	later              dueFiles
 	busy, limit        int // files being stored, and how many at most
 	wake               chan struct{}
-	moved              chan struct{} // closed and replaced whenever a file leaves busy
+	moved              chan struct{} // closed and replaced when a file leaves busy, or the stage
 }
 
 func (q *queue) init(limit int) {
@@ -65,9 +65,14 @@ func (q *queue) leave(f *File, to spot, pause time.Duration) {
 	case urgent, background:
 		q.put(f, to)
 	}
+	q.announce()
+	q.poke()
+}
+
+// announce tells Drain that something may have changed.
+func (q *queue) announce() {
 	close(q.moved)
 	q.moved = make(chan struct{})
-	q.poke()
 }
 
 // next takes the next file, or tells how long there is none (0: until poked).
