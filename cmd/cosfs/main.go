@@ -66,7 +66,6 @@ func newRoot(p *program) *cobra.Command {
 		return fail(exitUsage, "%v; %s --help lists the flags", err, cmd.CommandPath())
 	})
 	root.AddCommand(newMount(p), newUmount(p), newServe(p), newVersion(p))
-	root.AddCommand(newBucket(p), newObject(p))
 	return root
 }
 
