@@ -73,7 +73,12 @@ type deleteResult struct {
 	fatal   error
 }
 
-func (c *call) deleteOne(ch *change, o deleteTarget) (r deleteResult) {
+// deleteOne deletes within the request's transaction. An empty key is no error
+// and nothing to delete (cos-api.md 3.2.13).
+func (c *call) deleteOne(ch *change, o deleteTarget) deleteResult {
+	if o.Key == "" {
+		return deleteResult{}
+	}
 	d, err := c.s.store.removeIn(ch, c.bucket, o.Key, o.VersionID)
 	if err == nil {
 		return deleteResult{deleted: d}

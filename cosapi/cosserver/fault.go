@@ -31,7 +31,13 @@ type Fault struct {
 	CorruptAt   int64
 	WrongCRC    bool // x-cos-hash-crc64ecma is wrong
 	NoRequestID bool // the answer looks like a middlebox's
-	Blanks      int  // white space before the document, as Complete sends while it works
+	// OverwriteRace ignores x-cos-forbid-overwrite, as real COS may when
+	// creators race (cos-api.md 3.4.1).
+	OverwriteRace bool
+	// ListLag leaves objects out of a listing that were written within this
+	// time before it.
+	ListLag time.Duration
+	Blanks  int // white space before the document, as Complete sends while it works
 }
 
 // serveFaulty handles a request with a fault.

@@ -15,7 +15,7 @@ const (
 	commitBatch = 256
 	// lockWait is how long open waits for another process to let go of the
 	// index before it reports it.
-	lockWait = 2 * time.Second
+	lockWait = time.Second
 )
 
 // errClosed answers a request that comes after Close.

@@ -28,6 +28,7 @@ func (c *call) listObjects() error {
 	if err != nil {
 		return err
 	}
+	rows = c.lag(rows, more)
 	c.w.Header().Set("x-cos-bucket-region", c.s.cfg.Region)
 	x := newXML()
 	x.open("ListBucketResult")
@@ -51,6 +52,22 @@ func (c *call) listObjects() error {
 	c.writeRows(x, rows, encode)
 	x.close("ListBucketResult")
 	return c.xml(http.StatusOK, x)
+}
+
+// lag leaves out what a fault hides. The last row of a page that is not the
+// last stays: it is the marker of the next one.
+func (c *call) lag(rows []listRow, more bool) []listRow {
+	if c.fault == nil || c.fault.ListLag == 0 {
+		return rows
+	}
+	since := c.s.cfg.Now().Add(-c.fault.ListLag)
+	var kept []listRow
+	for i, row := range rows {
+		if row.prefix || row.Modified.Before(since) || more && i == len(rows)-1 {
+			kept = append(kept, row)
+		}
+	}
+	return kept
 }
 
 // listV2 tells whether S3's second form of listing is asked for, which knows

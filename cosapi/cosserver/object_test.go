@@ -269,3 +269,13 @@ func TestDeleteMulti(t *testing.T) {
 		s.settled()
 	})
 }
+
+func TestVersionOfAnUnversionedObject(t *testing.T) {
+	s := newSite(t, nil)
+	s.must("PUT", "/k", "x")
+	require.Equal(t, 204, s.must("DELETE", "/k?versionId=unknown", "").status)
+	require.Equal(t, "x", s.must("GET", "/k?versionId=null", "").body)
+	s.must("DELETE", "/k?versionId=null", "")
+	s.refuses(404, "NoSuchKey", "GET", "/k", "")
+	s.settled()
+}

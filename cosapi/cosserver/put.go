@@ -39,5 +39,6 @@ func (c *call) putObject() error {
 
 // forbidsOverwrite tells whether an existing key must stay.
 func (c *call) forbidsOverwrite() bool {
-	return c.r.Header.Get("x-cos-forbid-overwrite") == "true"
+	ignored := c.fault != nil && c.fault.OverwriteRace
+	return isTrue(c.r.Header.Get("x-cos-forbid-overwrite")) && !ignored
 }

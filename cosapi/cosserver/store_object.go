@@ -120,7 +120,7 @@ func (st *store) removeIn(c *change, bucket, key, version string) (deleted, erro
 	if err != nil {
 		return deleted{}, err
 	}
-	if version != "" && b.Versioning != "" {
+	if version != "" {
 		return st.removeVersion(c, bucket, key, version)
 	}
 	raw := c.get(tableObjects, objectKey(bucket, key))

@@ -35,7 +35,9 @@ type Fault struct {
 	CorruptAt      int64
 	WrongCRC       bool
 	NoRequestID    bool
-	Blanks         int // white space before a document
+	OverwriteRace  bool          // x-cos-forbid-overwrite is ignored
+	ListLag        time.Duration // a listing leaves out what was written within this time
+	Blanks         int           // white space before a document
 }
 
 // Faults are the rules of a server. The first that matches a request and is
@@ -86,7 +88,7 @@ func (f *Faults) intercept(r *cosserver.Request) *cosserver.Fault {
 		Delay: fault.Delay, Hold: fault.Hold, ResetBefore: fault.ResetBefore, Status: fault.Status, Code: fault.Code,
 		Header: fault.Header, ErrorInside200: fault.ErrorInside200, ResetAfter: fault.ResetAfter, CutAfter: fault.CutAfter,
 		Corrupt: fault.Corrupt, CorruptAt: fault.CorruptAt, WrongCRC: fault.WrongCRC, NoRequestID: fault.NoRequestID,
-		Blanks: fault.Blanks,
+		OverwriteRace: fault.OverwriteRace, ListLag: fault.ListLag, Blanks: fault.Blanks,
 	}
 }
 

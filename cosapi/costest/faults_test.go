@@ -130,6 +130,29 @@ func TestFaultsSkipAndCount(t *testing.T) {
 	require.Equal(t, []int{200, 500, 500, 200, 200}, got)
 }
 
+func TestFaultsOfConsistency(t *testing.T) {
+	s := open(t)
+	only := []string{"x-cos-forbid-overwrite", "true"}
+	for _, want := range []int{200, 409} {
+		resp, _, err := do(t, s, "PUT", "k", "x", only...)
+		require.NoError(t, err)
+		require.Equal(t, want, resp.StatusCode)
+	}
+	s.Faults.Add(costest.Fault{Op: "PutObject", OverwriteRace: true})
+	resp, _, err := do(t, s, "PUT", "k", "second creator", only...)
+	require.NoError(t, err)
+	require.Equal(t, 200, resp.StatusCode)
+
+	list := func() int {
+		page, err := s.Client(t).List(t.Context(), cosapi.ListOptions{})
+		require.NoError(t, err)
+		return len(page.Entries)
+	}
+	require.Equal(t, 1, list())
+	s.Faults.Add(costest.Fault{Op: "ListObjects", ListLag: time.Hour})
+	require.Zero(t, list())
+}
+
 func TestFaultsHold(t *testing.T) {
 	s := open(t)
 	hold, hit := make(chan struct{}), make(chan string, 1)
