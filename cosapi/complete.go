@@ -25,7 +25,8 @@ type completedPart struct {
 // CompleteUpload makes the object from parts, numbered 1 to n in any order.
 // If an answer is lost and the upload is gone when asked again, the object is
 // looked at: the size and checksum of the parts prove that it is ours. The
-// ETag of the result is opaque.
+// ETag of the result is opaque; its Attrs are not told, they are those of
+// StartUpload.
 func (c *Client) CompleteUpload(ctx context.Context, key, uploadID string, parts []Part) (Object, error) {
 	return c.complete(ctx, key, uploadID, parts, false)
 }

@@ -58,7 +58,6 @@ func (b *boolean) UnmarshalText(text []byte) error {
 	return nil
 }
 
-
 // keyDecoder decodes the keys of a listing if the answer says that they are
 // encoded; gateways may ignore encoding-type. A plus is a plus.
 func keyDecoder(encodingType string) func(string) (string, error) {
