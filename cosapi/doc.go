@@ -34,6 +34,28 @@
 // An attempt has no deadline of its own, large bodies take their time. A
 // watchdog ends it when no byte moved in either direction for AnswerTimeout.
 //
+// # Transfers of files
+//
+// Upload, UploadFrom, Download, UploadDir and DownloadDir are built on the
+// calls and have no way around them. Their workers have ended when they
+// return. They hold one buffer per request in flight and no part; the result
+// of a directory has a line per file.
+//
+//   - Upload keeps no state of its own: COS knows the parts, their MD5s and
+//     the local file say which are ours. A failed or killed upload leaves its
+//     parts to the next call; one that nobody resumes costs storage until it is
+//     aborted, by AbortUpload or a lifecycle rule. It is aborted at once when
+//     the parts are worthless: the file changed, the key exists and may not
+//     be overwritten.
+//   - Download is the only writer of files: .cosfs-<hash>.part and .record
+//     beside the target, then the target by fsync and rename. The record is
+//     not synced and is believed only as far as the bytes have its checksums,
+//     so a crash at any point costs time, not content. The two files stay
+//     after a failure, and go when nobody can resume them.
+//   - A download holds flock on its .part, a second one is InProgress. Two
+//     uploads of one file to one key are not kept apart: one completes, the
+//     other may find its upload gone.
+//
 // # What it does not do
 //
 // It has no cache, writes no files and starts no goroutine that outlives a
@@ -49,7 +71,11 @@
 // the call returns. It must Close every Reader that Get returns; the Reader
 // keeps the context of its Get until then.
 //
-// There are two locks, and neither is held across a request: the one inside
-// the rate limiters, and sendBody.mu, which keeps net/http from reading a body
-// that is being rewound.
+// The locks of a call are the one inside the rate limiters, and sendBody.mu,
+// which keeps net/http from reading a body that is being rewound. Those of a
+// transfer are meter.mu, held during the caller's Progress; target.mu, held
+// while a line is added to a download's record; dirTransfer.mu, held during
+// the caller's OnFile. None is held across a request. meter.mu is taken under
+// sendBody.mu, and the meter.mu of a directory under that of a file; no lock
+// is taken under the others.
 package cosapi

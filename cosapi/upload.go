@@ -107,10 +107,7 @@ func (c *Client) uploadWhole(ctx context.Context, key string, src *source, o Upl
 	if change := src.changed(); change != "" {
 		return Uploaded{}, changedSource(key, err, change+"; upload it again when nobody writes to it")
 	}
-	if err != nil {
-		return Uploaded{}, transferError("Upload", key, err, "nothing was stored; upload again")
-	}
-	return Uploaded{Object: object}, nil
+	return Uploaded{Object: object}, err
 }
 
 // changedSource is the error of a file that was written to meanwhile, which

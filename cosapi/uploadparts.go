@@ -53,12 +53,9 @@ func (u *partsUpload) begin(ctx context.Context) error {
 			return err
 		}
 	}
-	id, err := u.c.StartUpload(ctx, u.key, u.opts.PutOptions)
-	if err != nil {
-		return transferError("Upload", u.key, err, "no upload was begun; upload again")
-	}
-	u.id = id
-	return nil
+	var err error
+	u.id, err = u.c.StartUpload(ctx, u.key, u.opts.PutOptions)
+	return err
 }
 
 // sendMissing sends the parts that are not stored. After a failure no further
@@ -87,7 +84,7 @@ func (u *partsUpload) send(ctx context.Context, number int) error {
 		ContentMD5: u.opts.ContentMD5, TrafficLimit: u.opts.TrafficLimit, CustomerKey: u.opts.Encryption.CustomerKey,
 	})
 	if err != nil {
-		return fmt.Errorf("part %d: %w", number, err)
+		return transferError("Upload", u.key, err, "part %d", number)
 	}
 	u.parts[number-1] = part
 	return nil

@@ -104,7 +104,7 @@ func (u *partsUpload) compare(ctx context.Context, stored []Part) ([]Part, error
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			sum, crc, err := u.digest(p.Number)
+			sum, crc, err := u.digest(ctx, p.Number)
 			if err == nil && sum != p.ETag {
 				err = errOtherContent
 			}
@@ -117,10 +117,10 @@ func (u *partsUpload) compare(ctx context.Context, stored []Part) ([]Part, error
 }
 
 // digest is the MD5, in hexadecimal, and the CRC64 of a local piece.
-func (u *partsUpload) digest(number int) (sum string, crc uint64, err error) {
+func (u *partsUpload) digest(ctx context.Context, number int) (sum string, crc uint64, err error) {
 	off, length := u.split.piece(number)
 	m, c := md5.New(), NewCRC64()
-	n, err := io.Copy(io.MultiWriter(m, c), io.NewSectionReader(u.src, off, length))
+	n, err := io.Copy(io.MultiWriter(m, c), contextReader{ctx, io.NewSectionReader(u.src, off, length)})
 	if err == nil && n < length {
 		err = io.ErrUnexpectedEOF
 	}
