@@ -99,7 +99,10 @@ func (c *call) readable() (*objectRecord, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return o, raw, o.SSE.needKey(c.r.Header, sseCustomer)
+	if err := o.SSE.needKey(c.r.Header, sseCustomer); err != nil {
+		return nil, nil, err
+	}
+	return o, raw, c.announceExpiration(o)
 }
 
 // asked looks up the version that the request names. A delete marker is

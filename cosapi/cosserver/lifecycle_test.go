@@ -32,6 +32,10 @@ func TestLifecycleExpires(t *testing.T) {
 	s.must("PUT", "/logs/old", "x", "x-cos-tagging: k=v")
 	s.must("PUT", "/logs/untagged", "x")
 	s.must("PUT", "/off/old", "x", "x-cos-tagging: k=v")
+	announced := `expiry-date="Thu, 16 Nov 2023 22:13:20 GMT", rule-id="`
+	require.Contains(t, s.must("HEAD", "/logs/old", "").header.Get("x-cos-expiration"), announced)
+	require.Contains(t, s.must("PUT", "/logs/old", "x", "x-cos-tagging: k=v").header.Get("x-cos-expiration"), announced)
+	require.Empty(t, s.must("HEAD", "/logs/untagged", "").header.Get("x-cos-expiration"))
 	clk.t = clk.t.Add(day)
 	s.must("PUT", "/logs/young", "x", "x-cos-tagging: k=v&other=1")
 	require.Zero(t, s.apply())

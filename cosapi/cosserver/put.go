@@ -34,6 +34,9 @@ func (c *call) putObject() error {
 		c.setVersion(o.VersionID)
 	}
 	o.SSE.answer(c.w.Header())
+	if err := c.announceExpiration(o); err != nil {
+		return err
+	}
 	return c.empty(http.StatusOK)
 }
 
