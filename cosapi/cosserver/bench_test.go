@@ -89,6 +89,21 @@ func BenchmarkGet(b *testing.B) {
 	}
 }
 
+// BenchmarkManyParts reads a byte of an object of 10,000 parts: what it costs
+// is the decoding of its record.
+func BenchmarkManyParts(b *testing.B) {
+	o := &objectRecord{}
+	for i := range maxPartNumber {
+		o.Segments = append(o.Segments, segment{Blob: fmt.Sprintf("%024d", i), Len: minPartSize})
+	}
+	raw, err := o.encode()
+	require.NoError(b, err)
+	for b.Loop() {
+		_, err := decodeObject(raw)
+		require.NoError(b, err)
+	}
+}
+
 // BenchmarkPutLarge writes a large object.
 func BenchmarkPutLarge(b *testing.B) {
 	h, url := benchServer(b)
