@@ -118,7 +118,9 @@ func (c *Cache) checkFiles() error {
 	known := make(map[string]bool)
 	for _, b := range c.blobs() {
 		b.mu.Lock()
+		c.mu.Lock()
 		known[b.path] = true
+		c.mu.Unlock()
 		b.mu.Unlock()
 	}
 	var errs []error

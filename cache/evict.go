@@ -133,18 +133,20 @@ func (c *Cache) squeeze(p *pool, need int64, spare bool) {
 	for b := range c.pinned {
 		switch {
 		case b.pool != p:
+			continue
 		case b.complete:
 			complete = append(complete, b)
 		default:
 			partial = append(partial, b)
 		}
+		c.pinLocked(b) // or it might be evicted under our hands
 	}
 	c.mu.Unlock()
 	for _, b := range slices.Concat(partial, complete) {
-		if need <= 0 {
-			return
+		if need > 0 {
+			need -= b.punch(need, spare)
 		}
-		need -= b.punch(need, spare)
+		b.release()
 	}
 }
 
