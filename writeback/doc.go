@@ -108,7 +108,8 @@
 //
 // Uploads run in goroutines of the Stage, under its context: a caller's
 // context ends only its waiting. One goroutine dispatches them, a bounded
-// number of them run, each file has at most one. Close cancels them and waits.
+// number of them run, each file has at most one. Close cancels them and waits;
+// only the abort of a discarded file's upload is given a few seconds.
 //
 // # What it does not do
 //

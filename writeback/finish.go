@@ -147,6 +147,17 @@ func (f *File) Finish(adopt func(obj cosapi.Object, path string) error) error {
 	return errors.Join(err, ignoreMissing(os.Remove(f.dataPath())))
 }
 
+// lastWord bounds how long Close may have to wait for an upload to be aborted.
+const lastWord = 5 * time.Second
+
+// abandonForGood aborts an upload that no record names any more: closing the
+// stage does not cut it short.
+func (f *File) abandonForGood() {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(f.stage.ctx), lastWord)
+	defer cancel()
+	f.abandon(ctx)
+}
+
 // closeLocked makes all later calls fail.
 func (f *File) closeLocked() *baseRef {
 	f.closed, f.data, f.recorded = true, nil, false
@@ -192,7 +203,7 @@ func (f *File) Discard() error {
 	begun := f.upload != nil
 	f.mu.RUnlock()
 	if begun {
-		f.stage.spawn(func() { f.abandon(f.stage.ctx) })
+		f.stage.spawn(f.abandonForGood)
 	}
 	tell(told, cosapi.Object{}, os.ErrClosed)
 	return err

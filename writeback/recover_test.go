@@ -170,6 +170,31 @@ func TestUploadIsContinuedAfterARemount(t *testing.T) {
 	require.Equal(t, content, r.bucket("k"))
 }
 
+// The upload of a file that nobody closed is aborted at the next Open.
+func TestUploadOfAKeptFileIsAborted(t *testing.T) {
+	r := newRig(t)
+	f := r.create("k", random(3*mib))
+	r.server.Faults.Add(costest.Fault{Op: "UploadPart", Status: 503, Code: "ServiceUnavailable"})
+	_, err := f.Store(r.ctx())
+	require.Error(t, err)
+	require.Equal(t, 1, r.uploads())
+	f.disk.Lock()
+	require.NoError(t, f.save(StateOpen, false), "as if the close had never come")
+	f.disk.Unlock()
+	f.mu.Lock()
+	f.wanted = f.stored
+	f.mu.Unlock()
+	require.NoError(t, r.stage.Close())
+	r.server.Faults.Clear()
+	r.open()
+	require.Eventually(t, func() bool { return r.uploads() == 0 }, 10*time.Second, time.Millisecond)
+	require.Empty(t, r.keys())
+	require.Eventually(t, func() bool {
+		record, err := r.stage.readRecord(f.id)
+		return err == nil && record.Upload == nil
+	}, 10*time.Second, time.Millisecond, "not tried at every mount")
+}
+
 // An upload begun with other attributes cannot be continued.
 func TestStaleUploadIsAborted(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Parallel = 1 })
