@@ -19,7 +19,7 @@
 // the credentials, the bucket: one LIST), then runs itself again as
 // mount --foreground --ready-fd 3 in a new session. The child builds
 //
-//	client → cache.Cache → cache.Names → writeback.Stage → fs.FS → mount
+//	client → writeback.Stage → cache.Cache → cache.Names → fs.FS → mount
 //
 // and says "ready" or its sentence on descriptor 3 (daemon.go). The parent
 // ends with what it hears. With --foreground there is one process only.

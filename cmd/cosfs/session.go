@@ -39,6 +39,7 @@ func (p *program) openSession(ctx context.Context, c *mountConfig, log *slog.Log
 	s = &session{config: c, log: log, drainLimit: drainLimit}
 	defer func() {
 		if err != nil {
+			s.drainLimit = 0 // what an earlier run left waits for the next mount, not for this one to fail
 			err = errors.Join(err, s.close())
 			s = nil
 		}

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -49,21 +48,46 @@ func TestWhatCannotBeStoredIsNamedAndKept(t *testing.T) {
 	m.umount(t)
 }
 
+// A mount that fails does not wait for what an earlier one could not store.
+func TestFailedMountDoesNotDrain(t *testing.T) {
+	s := costest.NewServer(t)
+	m := newServerMount(t, s)
+	_, ended := runSession(t, m, 0)
+	s.Faults.Add(costest.Fault{Op: "PutObject", Status: 403, Code: "AccessDenied"})
+	require.Error(t, os.WriteFile(filepath.Join(m.dir, "mine"), []byte("precious"), 0o644))
+	require.NoError(t, unmount(m.dir))
+	require.Error(t, <-ended)
+
+	p, c := sessionConfig(t, m)
+	c.mountpoint = filepath.Join(m.home, "none")
+	start := time.Now()
+	_, err := p.openSession(t.Context(), c, slog.New(slog.DiscardHandler))
+	require.Equal(t, exitMountpoint, asFailure(err).code)
+	require.ErrorContains(t, err, "is refused")
+	require.Less(t, time.Since(start), drainLimit)
+}
+
 // runSession mounts in this process.
 func runSession(t *testing.T, m *testMount, drain time.Duration) (*session, <-chan error) {
 	t.Helper()
-	p := &program{env: append([]string{"HOME=" + m.home}, m.env...)}
-	c, err := parsed("--endpoint", strings.TrimSpace(m.args[2]), "--cache-dir", m.cache)
-	require.NoError(t, err)
-	c.source.bucket, c.mountpoint, c.region = m.args[0], m.dir, ""
-	c.cacheDir, err = p.mountCacheDir(c)
-	require.NoError(t, err)
+	p, c := sessionConfig(t, m)
 	s, err := p.openSession(t.Context(), c, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	s.drainLimit = drain
 	ended := make(chan error, 1)
 	go func() { ended <- s.run(context.WithoutCancel(t.Context())) }()
 	return s, ended
+}
+
+func sessionConfig(t *testing.T, m *testMount) (*program, *mountConfig) {
+	t.Helper()
+	p := &program{env: append([]string{"HOME=" + m.home}, m.env...)}
+	c, err := parsed("--endpoint", m.args[2], "--cache-dir", m.cache)
+	require.NoError(t, err)
+	c.source.bucket, c.mountpoint, c.region = m.args[0], m.dir, ""
+	c.cacheDir, err = p.mountCacheDir(c)
+	require.NoError(t, err)
+	return p, c
 }
 
 func TestCacheDirDependsOnWhatIsMounted(t *testing.T) {
