@@ -24,6 +24,8 @@ const (
 	allUsers   = "http://cam.qcloud.com/groups/global/AllUsers"
 	authUsers  = "http://cam.qcloud.com/groups/global/AuthenticatedUsers"
 	anyoneID   = "qcs::cam::anyone:anyone"
+	groups     = "http://cam.qcloud.com/groups/global/"
+	groupsOfS3 = "http://acs.amazonaws.com/groups/global/"
 	xsiSpace   = "http://www.w3.org/2001/XMLSchema-instance"
 	maxGrants  = 100
 	cannedNone = "default"
@@ -99,9 +101,17 @@ func parseGrantee(item string) (grant, error) {
 	case "id", "uin":
 		return account(value), nil
 	case "uri":
-		return grant{URI: value}, nil
+		return group(value), nil
 	}
 	return grant{}, failure("InvalidArgument").because("a grantee is named by id, uin or uri")
+}
+
+// group is the grantee of a URI; S3's names of the groups are accepted.
+func group(uri string) grant {
+	if name, ok := strings.CutPrefix(uri, groupsOfS3); ok {
+		uri = groups + name
+	}
+	return grant{URI: uri}
 }
 
 // account is the grantee of an id in any of its spellings.
@@ -145,7 +155,7 @@ func parseACL(doc []byte, owner string) (aclRecord, error) {
 	}
 	a := aclRecord{}
 	for _, g := range append(d.Listed, d.Bare...) {
-		out := grant{URI: g.Grantee.URI}
+		out := group(g.Grantee.URI)
 		if g.Grantee.ID != "" {
 			out = account(g.Grantee.ID)
 		}

@@ -104,6 +104,8 @@ func TestObjectACL(t *testing.T) {
 		s.must("PUT", "/k?acl", `<AccessControlPolicy><Grant><Grantee type="Group"><URI>`+allUsers+
 			`</URI></Grantee><Permission>READ</Permission></Grant></AccessControlPolicy>`)
 		require.Contains(s, s.must("GET", "/k?acl", "").body, allUsers)
+		s.must("PUT", "/k?acl", strings.ReplaceAll(s.must("GET", "/k?acl", "").body, groups, groupsOfS3))
+		require.Contains(s, s.must("GET", "/k?acl", "").body, "<URI>"+allUsers+"</URI>", "S3's name of the group")
 		s.refuses(400, "InvalidRequest", "PUT", "/k?acl", a.body, "x-cos-acl: private")
 		s.refuses(400, "MalformedACLError", "PUT", "/k?acl", strings.ReplaceAll(a.body, "READ", "DANCE"))
 		s.refuses(404, "NoSuchKey", "PUT", "/missing?acl", "", "x-cos-acl: private")
