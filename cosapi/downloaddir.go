@@ -75,7 +75,7 @@ func localPath(op string, o Object, dir, rel string) (string, error) {
 	name, marker := strings.CutSuffix(rel, "/")
 	local := filepath.FromSlash(name)
 	switch {
-	case !filepath.IsLocal(local) || filepath.Clean(local) != local || strings.Contains(name, "\x00"):
+	case !filepath.IsLocal(local) || local == "." || filepath.Clean(local) != local || strings.Contains(name, "\x00"):
 		return "", invalid(op, o.Key, "no file below %s can have that name; fetch it with Download under another", dir)
 	case marker && o.Size > 0:
 		return "", invalid(op, o.Key, "it is named as a directory and has %d bytes; fetch it with Download under another name", o.Size)

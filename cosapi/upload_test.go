@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -236,8 +237,10 @@ func TestUploadResumesOnlyItsOwn(t *testing.T) {
 }
 
 func TestUploadResumesTheNewest(t *testing.T) {
-	now := time.Now()
-	c := costest.NewServer(t, costest.WithNow(func() time.Time { now = now.Add(time.Second); return now })).Client(t)
+	start, ticks := time.Now(), new(atomic.Int64)
+	c := costest.NewServer(t, costest.WithNow(func() time.Time {
+		return start.Add(time.Duration(ticks.Add(1)) * time.Second)
+	})).Client(t)
 	path, crc := localFile(t, 9, 2*mib)
 	var ids []string
 	for range 4 {
