@@ -207,16 +207,5 @@ func (c *Cache) tell(e Event) {
 	c.observe(e)
 }
 
-// spawn runs a task that Close waits for; false after Close.
-func (c *Cache) spawn(task func()) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return false
-	}
-	c.tasks.Go(task)
-	return true
-}
-
 // errClosed is os.ErrClosed with the name of what is closed.
 func errClosed(what string) error { return fmt.Errorf("cache: %s: %w", what, os.ErrClosed) }

@@ -285,7 +285,7 @@ func (b *blob) arrived(f *fetch, pos int64) bool {
 // land ends a fetch: room is settled, waiters get their answer. It returns
 // whether this fetch made the blob whole, and finish is to be called.
 func (b *blob) land(f *fetch, err error) bool {
-	stored, err, t := b.settle(f, err)
+	stored, t, err := b.settle(f, err)
 	t.empty(b.c)
 	if f.store != nil {
 		b.c.tell(Event{Kind: Fetched, Version: f.v, Off: f.off, Bytes: stored, Duration: time.Since(f.begun), Err: err})
@@ -303,7 +303,7 @@ func (b *blob) land(f *fetch, err error) bool {
 }
 
 // settle is land under the locks.
-func (b *blob) settle(f *fetch, err error) (stored int64, cause error, t trash) {
+func (b *blob) settle(f *fetch, err error) (stored int64, t trash, cause error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	same := f.store != nil && f.store == b.store
@@ -318,7 +318,7 @@ func (b *blob) settle(f *fetch, err error) (stored int64, cause error, t trash) 
 	}
 	t, answer := b.judgeLocked(f, err, same)
 	f.wakeLocked(math.MaxInt64, answer)
-	return stored, err, t
+	return stored, t, err
 }
 
 // bookLocked turns the reservation of f into what it stored.

@@ -81,7 +81,7 @@ func (c *call) authenticate() (*Account, error) {
 // signature takes the authorization out of the header or, if there is none,
 // out of the query (cos-api.md 2.1, 2.5).
 func (c *call) signature() (signature, bool, error) {
-	items := query{}
+	var items query
 	switch {
 	case c.r.Header.Get("Authorization") != "":
 		items = splitAuthorization(c.r.Header.Get("Authorization"))

@@ -2,7 +2,6 @@ package cosserver
 
 import (
 	"bytes"
-	"encoding/binary"
 )
 
 // The current version of a key is in tableObjects unless it is a delete
@@ -161,6 +160,3 @@ func findOlder(tx txn, bucket, key, version string) (place, []byte, error) {
 	}
 	return place{}, nil, failure("NoSuchVersion")
 }
-
-// versionSeq is the sequence number at the end of a key of tableVersions.
-func versionSeq(suffix []byte) uint64 { return ^binary.BigEndian.Uint64(suffix) }
