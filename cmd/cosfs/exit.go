@@ -9,14 +9,16 @@ import (
 // The exit codes, one per class of what a user or a script does about it.
 const (
 	exitOK          = 0
-	exitFailed      = 1 // everything else; of umount and a foreground mount: something is left to store
-	exitUsage       = 2 // a wrong flag, option or argument
-	exitMountpoint  = 3 // FUSE or the mountpoint cannot be used
-	exitNotFound    = 4 // no such bucket or prefix
-	exitDenied      = 5 // no or wrong credentials, or no permission
-	exitClock       = 6 // the clock is wrong
-	exitUnreachable = 7 // the endpoint does not answer
-	exitBusy        = 8 // another cosfs has the same bucket's stage, or the mountpoint is in use
+	exitFailed      = 1  // everything else; of umount and a foreground mount: something is left to store
+	exitUsage       = 2  // a wrong flag, option or argument
+	exitMountpoint  = 3  // FUSE or the mountpoint cannot be used
+	exitNotFound    = 4  // no such bucket, prefix, object, version, upload or configuration
+	exitDenied      = 5  // no or wrong credentials, or no permission
+	exitClock       = 6  // the clock is wrong
+	exitUnreachable = 7  // the endpoint does not answer
+	exitBusy        = 8  // another cosfs has the same bucket's stage, or the mountpoint is in use
+	exitConflict    = 9  // the state of the bucket or object forbids it: exists, not empty, changed, archived, locked
+	exitPartly      = 10 // some of many objects failed; each is named
 )
 
 // exitCodesHelp is the table above for -h.
@@ -30,6 +32,15 @@ const exitCodesHelp = `Exit codes:
   6  the clock of this machine is wrong
   7  the endpoint does not answer
   8  in use: the mountpoint, or the stage of the same bucket by another cosfs`
+
+// callExitCodesHelp has also what only commands on buckets and objects say.
+const callExitCodesHelp = exitCodesHelp + `
+  9  the state of the bucket or object forbids it
+  10 some of many objects failed; each is named on stderr
+
+Of the commands on buckets and objects, 4 also means that an object, version,
+upload or configuration does not exist, and 9 that something exists already, is
+not empty, has changed or has not changed, is archived, being restored or locked.`
 
 // failure is an error as the user sees it: one sentence that names the thing,
 // the cause and the remedy, and the exit code of its class.

@@ -23,6 +23,7 @@ func main() {
 type program struct {
 	args           []string // without the program's name, beginning with the command
 	env            []string
+	stdin          io.Reader
 	stdout, stderr io.Writer
 }
 
@@ -39,7 +40,7 @@ func (p *program) getenv(name string) string {
 // run is the whole program. args[0] is its name, as in os.Args; the result is
 // its exit code. ctx ends when the user wants the program to end.
 func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) int {
-	p := &program{args: oldLine(args[1:]), env: env, stdout: stdout, stderr: stderr}
+	p := &program{args: oldLine(args[1:]), env: env, stdin: os.Stdin, stdout: stdout, stderr: stderr}
 	root := newRoot(p)
 	root.SetArgs(p.args)
 	return report(stderr, root.ExecuteContext(ctx))
@@ -49,7 +50,7 @@ func newRoot(p *program) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "cosfs",
 		Short:         "A file system over Tencent Cloud Object Storage (COS)",
-		Long:          "A file system over Tencent Cloud Object Storage (COS): one file is one object, one directory is one prefix.\n\n" + exitCodesHelp,
+		Long:          "A file system over Tencent Cloud Object Storage (COS): one file is one object, one directory is one prefix.\n\n" + callExitCodesHelp,
 		SilenceErrors: true, // report prints them
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -66,6 +67,7 @@ func newRoot(p *program) *cobra.Command {
 		return fail(exitUsage, "%v; %s --help lists the flags", err, cmd.CommandPath())
 	})
 	root.AddCommand(newMount(p), newUmount(p), newServe(p), newVersion(p))
+	root.AddCommand(newBucket(p), newObject(p))
 	return root
 }
 

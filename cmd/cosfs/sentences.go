@@ -20,8 +20,9 @@ type place struct {
 }
 
 // explain makes the sentence of an error that the bucket's first request
-// ended with. This file is the only one that turns errors of other packages
-// into words for the user of a command.
+// ended with. This file and callerrors.go, for the commands on buckets and
+// objects, are the only ones that turn errors of other packages into words
+// for the user of a command.
 func explain(err error, p place) *failure {
 	var e *cosapi.Error
 	if !errors.As(err, &e) {
