@@ -157,12 +157,12 @@ func TestDownloadDamaged(t *testing.T) {
 	require.Equal(t, object.CRC64, fileCRC(t, path))
 }
 
-// halfWay downloads half of an object to a path and gives what its files
-// have: complete pieces.
+// halfWay downloads half of an object to a path, in 32 pieces, and gives the
+// number of pieces that its files have.
 func halfWay(t *testing.T, c *cosapi.Client, key, path string, size int64) (have int) {
 	t.Helper()
 	ctx, report := canceling(t, size/2)
-	_, err := c.Download(ctx, cosapi.Version{Key: key}, path, cosapi.DownloadOptions{PartSize: mib, Progress: report})
+	_, err := c.Download(ctx, cosapi.Version{Key: key}, path, cosapi.DownloadOptions{PartSize: size / 32, Progress: report})
 	require.ErrorIs(t, err, cosapi.Canceled)
 	require.ErrorContains(t, err, "download again to fetch the rest")
 	require.NoFileExists(t, path)
@@ -172,7 +172,7 @@ func halfWay(t *testing.T, c *cosapi.Client, key, path string, size int64) (have
 }
 
 func TestDownloadResumes(t *testing.T) {
-	const size = 32 * mib
+	const size, piece = 2 * mib, mib / 16
 	s := costest.NewServer(t)
 	c := s.Client(t)
 	object := put(t, c, "k", randomBytes(t, 34, size))
@@ -205,7 +205,7 @@ func TestDownloadResumes(t *testing.T) {
 			require.NoError(t, os.Truncate(record, 0))
 		}, cosapi.DownloadOptions{}, func(int) int { return 32 }},
 		{"fresh", func(*testing.T, string, string) {}, cosapi.DownloadOptions{Fresh: true}, func(int) int { return 32 }},
-		{"other pieces", func(*testing.T, string, string) {}, cosapi.DownloadOptions{PartSize: 2 * mib}, func(int) int { return 16 }},
+		{"other pieces", func(*testing.T, string, string) {}, cosapi.DownloadOptions{PartSize: 2 * piece}, func(int) int { return 16 }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "target")
@@ -216,7 +216,7 @@ func TestDownloadResumes(t *testing.T) {
 			p := &progress{t: t}
 			tt.o.Progress = p.report
 			if tt.o.PartSize == 0 {
-				tt.o.PartSize = mib
+				tt.o.PartSize = piece
 			}
 			_, err := again.Download(t.Context(), cosapi.Version{Key: "k"}, path, tt.o)
 			require.NoError(t, err)
@@ -229,7 +229,7 @@ func TestDownloadResumes(t *testing.T) {
 }
 
 func TestDownloadDoesNotResumeAnotherVersion(t *testing.T) {
-	const size = 16 * mib
+	const size, piece = 2 * mib, mib / 16
 	s := costest.NewServer(t)
 	c := s.Client(t)
 	put(t, c, "k", randomBytes(t, 35, size))
@@ -237,10 +237,10 @@ func TestDownloadDoesNotResumeAnotherVersion(t *testing.T) {
 	halfWay(t, c, "k", path, size)
 	object := put(t, c, "k", randomBytes(t, 36, size))
 	again, requests := counting(t, s)
-	_, err := again.Download(t.Context(), cosapi.Version{Key: "k"}, path, cosapi.DownloadOptions{PartSize: mib})
+	_, err := again.Download(t.Context(), cosapi.Version{Key: "k"}, path, cosapi.DownloadOptions{PartSize: piece})
 	require.NoError(t, err)
 	require.Equal(t, object.CRC64, fileCRC(t, path))
-	require.Equal(t, 16, requests("GetObject"))
+	require.Equal(t, 32, requests("GetObject"))
 }
 
 // Two downloads to one path do not write into one file.
@@ -270,9 +270,9 @@ func TestDownloadTwiceAtOnce(t *testing.T) {
 // A name planted where the download gathers its bytes is not followed.
 func TestDownloadDoesNotFollowLinks(t *testing.T) {
 	c := costest.NewServer(t).Client(t)
-	put(t, c, "k", randomBytes(t, 38, 16*mib))
+	put(t, c, "k", randomBytes(t, 38, 2*mib))
 	path := filepath.Join(t.TempDir(), "target")
-	halfWay(t, c, "k", path, 16*mib)
+	halfWay(t, c, "k", path, 2*mib)
 	victim := filepath.Join(t.TempDir(), "victim")
 	require.NoError(t, os.WriteFile(victim, []byte("precious"), 0o600))
 	for _, suffix := range []string{".part", ".record"} {

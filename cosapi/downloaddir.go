@@ -104,7 +104,10 @@ func (c *Client) downloadFile(ctx context.Context, f FileResult, m *fileMeter, o
 		return f
 	}
 	o.Progress = m.progress
-	_, f.Err = c.Download(ctx, Version{Key: f.Key}, f.Path, o.DownloadOptions)
+	object, err := c.Download(ctx, Version{Key: f.Key}, f.Path, o.DownloadOptions)
+	if f.Err = err; err == nil {
+		f.Size = object.Size // it may have changed since the listing
+	}
 	return f
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -23,21 +24,40 @@ type recordHeader struct {
 	PartSize int64
 }
 
-// recall reads the record of an earlier download and takes over the pieces
-// that are in the file. A record that is missing, or of another version, or
-// torn, has less to say and is no error; nor is the end of ctx, which the
-// download notices next.
-func (t *target) recall(ctx context.Context, path string, want recordHeader) {
-	f, err := os.Open(path)
-	if err != nil {
-		return
+// openRecord continues the record of an earlier download, or begins one.
+func (t *target) openRecord(ctx context.Context, path string, header recordHeader, fresh bool) error {
+	if !fresh && t.recall(ctx, path, header) {
+		// The last line may be torn: what is added begins on one of its own.
+		_, err := t.record.WriteString("\n")
+		return errors.Join(ctx.Err(), err)
 	}
-	defer f.Close()
+	var err error
+	if t.record, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o666); err != nil {
+		return err
+	}
+	first, err := json.Marshal(header)
+	if err != nil {
+		return err
+	}
+	_, err = t.record.Write(append(first, '\n'))
+	return err
+}
+
+// recall takes over the pieces that the record of an earlier download names
+// and that are in the file. A record that is missing or of something else is
+// not continued; a torn or foreign line in it is passed over.
+func (t *target) recall(ctx context.Context, path string, want recordHeader) bool {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return false
+	}
 	lines := bufio.NewScanner(f)
 	var found recordHeader
 	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &found) != nil || found != want {
-		return
+		f.Close()
+		return false
 	}
+	t.record = f
 	for ctx.Err() == nil && lines.Scan() {
 		var number int
 		var crc uint64
@@ -49,27 +69,7 @@ func (t *target) recall(ctx context.Context, path string, want recordHeader) {
 			t.parts[number-1].crc, t.parts[number-1].known = crc, true
 		}
 	}
-}
-
-// startRecord replaces the record by one of the pieces known by now.
-func (t *target) startRecord(path string, header recordHeader) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o666)
-	if err != nil {
-		return err
-	}
-	t.record = f
-	first, err := json.Marshal(header)
-	if err != nil {
-		return err
-	}
-	lines := append(first, '\n')
-	for i, p := range t.parts {
-		if p.known {
-			lines = append(lines, recordLine(i+1, p.crc)...)
-		}
-	}
-	_, err = f.Write(lines)
-	return err
+	return true
 }
 
 // note records that a piece is in the file.

@@ -69,15 +69,23 @@ func openTarget(ctx context.Context, object Object, path string, s split, fresh 
 		_, t.parts[i].length = s.piece(i + 1)
 	}
 	header := recordHeader{Target: filepath.Base(path), Key: object.Key, ETag: object.ETag, Size: object.Size, PartSize: s.part}
-	if !fresh && object.ETag != "" {
-		t.recall(ctx, base+recordSuffix, header)
+	err = t.openRecord(ctx, base+recordSuffix, header, fresh || object.ETag == "")
+	if err == nil {
+		err = t.file.Truncate(object.Size)
 	}
-	if err := errors.Join(t.file.Truncate(object.Size), t.startRecord(base+recordSuffix, header)); err != nil {
+	switch {
+	case err == nil:
+		return t, nil
+	case ctx.Err() != nil:
+		err = transferError("Download", object.Key, err, "%s keeps what it has: download again to fetch the rest", file.Name())
+	case t.have() == 0:
 		t.discard()
-		t.close()
-		return nil, refused(err)
+		fallthrough
+	default:
+		err = refused(err)
 	}
-	return t, nil
+	t.close()
+	return nil, err
 }
 
 // lockFile opens or creates a file and locks it. A file that was renamed or

@@ -20,6 +20,7 @@ const (
 	victimOf       = "COSAPI_VICTIM_OF"
 	victimEndpoint = "COSAPI_VICTIM_ENDPOINT"
 	victimPath     = "COSAPI_VICTIM_PATH"
+	victimPiece    = 64 << 10 // bytes of a range
 )
 
 func TestMain(m *testing.M) {
@@ -40,7 +41,7 @@ func transferUntilKilled(op string) {
 		_, err = c.Upload(context.Background(), "k", os.Getenv(victimPath), cosapi.UploadOptions{Threshold: 1})
 	}
 	if err == nil && op == "download" {
-		_, err = c.Download(context.Background(), cosapi.Version{Key: "k"}, os.Getenv(victimPath), cosapi.DownloadOptions{PartSize: mib})
+		_, err = c.Download(context.Background(), cosapi.Version{Key: "k"}, os.Getenv(victimPath), cosapi.DownloadOptions{PartSize: victimPiece})
 	}
 	if err != nil {
 		panic(err)
@@ -65,7 +66,7 @@ func killIn(t *testing.T, s *costest.Server, op, path, request string, after int
 }
 
 func TestKilledUploadResumes(t *testing.T) {
-	const size = 32 * mib
+	const size = 24 * mib
 	root := t.TempDir()
 	path, crc := localFile(t, 50, size)
 	t.Run("killed", func(t *testing.T) {
@@ -84,7 +85,7 @@ func TestKilledUploadResumes(t *testing.T) {
 }
 
 func TestKilledDownloadResumes(t *testing.T) {
-	const size = 32 * mib
+	const size = 32 * victimPiece
 	root := t.TempDir()
 	path := filepath.Join(t.TempDir(), "target")
 	var object cosapi.Object
@@ -96,11 +97,11 @@ func TestKilledDownloadResumes(t *testing.T) {
 	})
 	t.Run("resumed", func(t *testing.T) {
 		c, s := sharedRoot(t, root)
-		_, err := c.Download(t.Context(), cosapi.Version{Key: "k"}, path, cosapi.DownloadOptions{PartSize: mib})
+		_, err := c.Download(t.Context(), cosapi.Version{Key: "k"}, path, cosapi.DownloadOptions{PartSize: victimPiece})
 		require.NoError(t, err)
 		require.Equal(t, object.CRC64, fileCRC(t, path))
 		require.LessOrEqual(t, s.Counts()["GetObject"], int64(32-12))
-		require.Equal(t, s.Counts()["GetObject"]*mib, s.BytesOut())
+		require.Equal(t, s.Counts()["GetObject"]*victimPiece, s.BytesOut())
 		require.Equal(t, []string{"target"}, names(t, filepath.Dir(path)))
 	})
 }

@@ -119,3 +119,29 @@ func TestLockFile(t *testing.T) {
 	_, err = lockFile(filepath.Join(path, "below"))
 	require.Error(t, err)
 }
+
+// A download given up while it compares what is there loses nothing of it.
+func TestOpenTargetCanceled(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	object := Object{Version: Version{Key: "k", ETag: "e", Size: 8}}
+	open := func(ctx context.Context) (*target, error) {
+		return openTarget(ctx, object, path, split{size: 8, part: 4}, false)
+	}
+	first, err := open(t.Context())
+	require.NoError(t, err)
+	_, err = first.file.WriteAt([]byte("abcd"), 4)
+	require.NoError(t, err)
+	require.NoError(t, first.note(2, CRC64([]byte("abcd"))))
+	first.close()
+
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = open(gone)
+	require.ErrorIs(t, err, Canceled)
+	again, err := open(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []filePart{{length: 4}, {length: 4, crc: CRC64([]byte("abcd")), known: true}}, again.parts)
+	again.discard()
+	again.close()
+	require.NoFileExists(t, first.file.Name())
+}

@@ -70,7 +70,7 @@ func allocated(f func()) uint64 {
 // Neither a put nor a part nor a range is held in memory: all the memory that
 // client and server ask for is a fraction of the bytes that they move.
 func TestTransfersHoldNoPartInMemory(t *testing.T) {
-	const size = 64 * mib
+	const size = 32 * mib
 	c, _ := sharedRoot(t, t.TempDir())
 	path, crc := localFile(t, 61, size)
 	for _, tt := range []struct {

@@ -101,6 +101,9 @@ func (c *Client) uploadFile(ctx context.Context, f FileResult, m *fileMeter, o U
 		}
 	}
 	o.Progress = m.progress
-	_, f.Err = c.Upload(ctx, f.Key, f.Path, o.UploadOptions)
+	up, err := c.Upload(ctx, f.Key, f.Path, o.UploadOptions)
+	if f.Err = err; err == nil {
+		f.Size = up.Size // it may have changed since the walk
+	}
 	return f
 }
