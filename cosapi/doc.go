@@ -38,8 +38,9 @@
 //
 // Upload, UploadFrom, Download, UploadDir and DownloadDir are built on the
 // calls and have no way around them. Their workers have ended when they
-// return. They hold one buffer per request in flight and no part; the result
-// of a directory has a line per file.
+// return; until then Config.Observe is called from several of them at once.
+// They hold one buffer per request in flight and no part; the result of a
+// directory has a line per file.
 //
 //   - Upload keeps no state of its own: COS knows the parts, their MD5s and
 //     the local file say which are ours. A failed or killed upload leaves its
