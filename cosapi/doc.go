@@ -48,8 +48,9 @@
 //     aborted, by AbortUpload or a lifecycle rule. It is aborted at once when
 //     the parts are worthless: the file changed, the key exists and may not
 //     be overwritten.
-//   - Download is the only writer of files: .cosfs-<hash>.part and .record
-//     beside the target, then the target by fsync and rename. The record is
+//   - Download writes .cosfs-<hash>.part and .record beside the target, then
+//     the target by fsync and rename (DownloadDir also makes directories). The
+//     record is
 //     not synced and is believed only as far as the bytes have its checksums,
 //     so a crash at any point costs time, not content. The two files stay
 //     after a failure, and go when nobody can resume them.
@@ -59,10 +60,12 @@
 //
 // # What it does not do
 //
-// It has no cache, writes no files and starts no goroutine that outlives a
-// call (net/http keeps two per idle connection, see CloseIdleConnections). It
-// logs only through Config.Observe and Config.Log. It follows no
-// redirects and never switches hosts. It does not split contents into parts.
+// It has no cache, and starts no goroutine that outlives a call (net/http
+// keeps two per idle connection, see CloseIdleConnections). It logs only
+// through Config.Observe and Config.Log. It follows no redirects and never
+// switches hosts. Only the transfers above touch local files or split contents
+// into parts; of files, Download and DownloadDir alone write any, and they set
+// no modes or times.
 //
 // # Ownership and locks
 //
