@@ -50,10 +50,9 @@
 //     be overwritten.
 //   - Download writes .cosfs-<hash>.part and .record beside the target, then
 //     the target by fsync and rename (DownloadDir also makes directories). The
-//     record is
-//     not synced and is believed only as far as the bytes have its checksums,
-//     so a crash at any point costs time, not content. The two files stay
-//     after a failure, and go when nobody can resume them.
+//     record is not synced and is believed only as far as the bytes have its
+//     checksums, so a crash at any point costs time, not content. The two files
+//     stay after a failure, and go when nobody can resume them.
 //   - A download holds flock on its .part, a second one is InProgress. Two
 //     uploads of one file to one key are not kept apart: one completes, the
 //     other may find its upload gone.
