@@ -14,7 +14,7 @@ func newBucket(p *program) *cobra.Command {
 	cmd := group("bucket", "Create, configure, list and delete buckets",
 		newBucketCreate(p, &f), newBucketDelete(p, &f), newBucketHead(p, &f), newBucketLocation(p, &f), newBucketList(p, &f),
 		newACL(p, &f, "BUCKET", false), newBucketVersioning(p, &f),
-		newConfiguration(p, &f, corsConfiguration), newConfiguration(p, &f, lifecycleConfiguration),
+		newCORS(p, &f), newConfiguration(p, &f, lifecycleConfiguration),
 		newConfiguration(p, &f, replicationConfiguration), newConfiguration(p, &f, policyConfiguration),
 		newBucketTagging(p, &f), newBucketUploads(p, &f), newBucketVersions(p, &f),
 	)

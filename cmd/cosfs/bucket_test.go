@@ -213,3 +213,15 @@ func TestUploadsCommands(t *testing.T) {
 	require.Equal(t, 2.0, s.json("bucket", "uploads", "abort", "--all", "--yes", "B:/a")["done"])
 	require.Empty(t, s.lines("bucket", "uploads", "list", "B"))
 }
+
+func TestCORSCheck(t *testing.T) {
+	s := newShell(t)
+	s.object("a", "x")
+	s.fails(exitDenied, "OptionsObject", "bucket", "cors", "check", "B:/a", "https://page.example")
+	s.ok("bucket", "cors", "put", "B", s.file("conf", `{"rules":[{"allowed_origins":["https://page.example"],"allowed_methods":["PUT"],"allowed_headers":["x-a"]}]}`))
+	answer := s.json("bucket", "cors", "check", "B:/a", "https://page.example", "-X", "put", "--header", "x-a")
+	require.Equal(t, "https://page.example", answer["allow_origin"])
+	require.Equal(t, []any{"PUT"}, answer["allow_methods"])
+	require.Regexp(t, `Methods +PUT`, s.ok("bucket", "cors", "check", "B:/a", "https://page.example", "-X", "put"))
+	s.fails(exitDenied, "OptionsObject", "bucket", "cors", "check", "B:/a", "https://other.example", "-X", "put")
+}

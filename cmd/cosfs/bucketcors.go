@@ -3,6 +3,10 @@ package main
 import (
 	"context"
 	"encoding/xml"
+	"net/http"
+	"strings"
+
+	"github.com/spf13/cobra"
 
 	"cosfs/cosapi"
 )
@@ -50,4 +54,35 @@ var corsConfiguration = configuration{
 		return c.PutBucketCORS(ctx, rules)
 	},
 	remove: func(ctx context.Context, c *cosapi.Client) error { return c.DeleteBucketCORS(ctx) },
+}
+
+// newCORS is the configuration's commands, and the question a browser asks.
+func newCORS(p *program, f *remoteFlags) *cobra.Command {
+	cmd := newConfiguration(p, f, corsConfiguration)
+	cmd.AddCommand(newCORSCheck(p, f))
+	return cmd
+}
+
+func newCORSCheck(p *program, f *remoteFlags) *cobra.Command {
+	var method string
+	var headers []string
+	cmd := leaf("check BUCKET:/KEY ORIGIN", "Ask, as a browser does, whether a page of an origin may make a request", 2,
+		p.onObject(f, func(ctx context.Context, r *remote, key string, args []string) error {
+			got, err := r.client.OptionsObject(ctx, key, args[0], strings.ToUpper(method), headers...)
+			if err != nil {
+				return err
+			}
+			v := struct {
+				AllowOrigin   string   `json:"allow_origin"`
+				AllowMethods  []string `json:"allow_methods"`
+				AllowHeaders  []string `json:"allow_headers"`
+				ExposeHeaders []string `json:"expose_headers"`
+				MaxAge        string   `json:"max_age,omitempty"`
+			}(got)
+			return r.show(v, row{"Origin", v.AllowOrigin}, row{"Methods", v.AllowMethods},
+				row{"Headers", v.AllowHeaders}, row{"Exposed", v.ExposeHeaders}, row{"Max age", v.MaxAge})
+		}))
+	cmd.Flags().StringVarP(&method, "method", "X", http.MethodGet, "HTTP `method` of the request")
+	cmd.Flags().StringSliceVar(&headers, "header", nil, "`name` of a header that the request has; repeatable")
+	return cmd
 }

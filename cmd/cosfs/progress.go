@@ -11,19 +11,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rateAge is how many of the last reports weigh in the rate and the time left.
-const rateAge = 30
-
 // progress is the bar of one transfer on stderr. The nil one shows nothing,
 // which is what stderr gets when it is not a terminal.
+//
+// It is drawn by mpb's own goroutine: callbacks of a transfer hold the
+// transfer up and must not wait for a terminal, and the rate must be seen to
+// sink when nothing moves. finish waits for that goroutine.
 type progress struct {
-	all *mpb.Progress
-	bar *mpb.Bar
+	all   *mpb.Progress
+	bar   *mpb.Bar
+	begun time.Time
 
-	mu   sync.Mutex // guards last and total
-	last time.Time
-	// total is what the bar was told; mpb would redraw for it each time.
-	total int64
+	mu   sync.Mutex // guards pace; held neither while drawing nor in mpb
+	pace pace
 }
 
 // progress begins the bar of a transfer, which must be ended by finish.
@@ -46,17 +46,27 @@ func isTerminal(w io.Writer) bool {
 
 func newProgress(w io.Writer, name string, total int64, options ...mpb.ContainerOption) *progress {
 	all := mpb.New(append([]mpb.ContainerOption{mpb.WithOutput(w), mpb.WithWidth(48)}, options...)...)
-	bar := all.New(total, mpb.BarStyle().Rbound("]").Lbound("["),
+	p := &progress{all: all, begun: time.Now()}
+	p.pace.report(p.begun, 0, total)
+	// A bar made with a total would be complete, for good, when the bytes reach
+	// it: the total of a directory may still grow then. finish completes it.
+	p.bar = all.New(0, mpb.BarStyle().Lbound("[").Rbound("]"),
 		mpb.PrependDecorators(decor.Name(showKey(name)+" "), decor.CountersKibiByte("% .1f / % .1f ")),
-		mpb.AppendDecorators(
-			decor.EwmaSpeed(decor.SizeB1024(0), "% .1f ", rateAge),
-			decor.OnComplete(decor.EwmaETA(decor.ET_STYLE_GO, rateAge), "done"),
-		),
+		mpb.AppendDecorators(decor.Any(p.text)),
 	)
-	if total <= 0 {
-		bar.SetTotal(1, false) // an empty content: finish completes it
+	p.bar.SetTotal(total, false)
+	return p
+}
+
+// text is what stands behind the bar; mpb asks for it whenever it draws.
+func (p *progress) text(s decor.Statistics) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s.Completed {
+		mean := float64(s.Current) / max(time.Since(p.begun).Seconds(), 1e-3)
+		return " " + byteCount(mean).String() + "/s done"
 	}
-	return &progress{all: all, bar: bar, last: time.Now(), total: total}
+	return " " + p.pace.text(time.Now())
 }
 
 // report is the callback of a transfer: bytes done, of so many. It may be
@@ -66,14 +76,13 @@ func (p *progress) report(done, total int64) {
 		return
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := time.Now()
-	if total != p.total && total > 0 {
+	grown := total > 0 && total != p.pace.total
+	p.pace.report(time.Now(), done, max(total, p.pace.total))
+	p.mu.Unlock()
+	if grown {
 		p.bar.SetTotal(total, false)
-		p.total = total
 	}
-	p.bar.EwmaSetCurrent(done, now.Sub(p.last))
-	p.last = now
+	p.bar.SetCurrent(done)
 }
 
 // callback is report for options that know nil as "nobody".

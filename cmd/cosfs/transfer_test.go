@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/vbauerster/mpb/v8"
@@ -109,6 +110,38 @@ func TestProgressBar(t *testing.T) {
 	p = newProgress(&out, "empty", 0, mpb.WithAutoRefresh())
 	p.finish(nil)
 	require.Contains(t, out.String(), "empty")
+}
+
+// A directory's total grows while files of it are already through; the bar
+// must not be complete before its end.
+func TestProgressOfGrowingTotal(t *testing.T) {
+	var out bytes.Buffer
+	p := newProgress(&out, "dir", 10, mpb.WithAutoRefresh())
+	p.report(10, 10)
+	require.False(t, p.bar.Completed())
+	p.report(10, 2048)
+	p.report(2048, 2048)
+	p.finish(nil)
+	require.True(t, p.bar.Completed())
+	require.Contains(t, out.String(), "2.0 KiB / 2.0 KiB")
+}
+
+func TestPace(t *testing.T) {
+	begin := time.Unix(1_000_000, 0)
+	var p pace
+	at := func(seconds float64) time.Time { return begin.Add(time.Duration(seconds * float64(time.Second))) }
+	require.Zero(t, p.rate(begin))
+	p.report(at(0), 0, 100<<20)
+	require.Equal(t, "0B/s ETA -", p.text(at(0)))
+	for i := range 80 { // a burst of buffers each second, 1 MiB in all
+		for j := range 8 {
+			p.report(at(float64(i+1)+float64(j)/1e4), int64(i*8+j+1)<<17, 100<<20)
+		}
+	}
+	require.InDelta(t, 1<<20, p.rate(at(80.01)), 1<<17)
+	require.Regexp(t, `^(1\.\dMiB|9\d\d\.\dKiB)/s ETA (1[89]|2[0-2])s$`, p.text(at(80.01)))
+	require.LessOrEqual(t, len(p.samples), 42, "memory is bounded")
+	require.Less(t, p.rate(at(100)), p.rate(at(80.01))/2, "it sinks when nothing moves")
 }
 
 // Nothing is drawn where nobody watches, and nothing need be asked for it.
