@@ -6,6 +6,7 @@ import (
 	"fmt"
 	iofs "io/fs"
 	"strings"
+	"syscall"
 
 	"cosfs/cosapi"
 )
@@ -34,6 +35,8 @@ func explainLocal(err error) *failure {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return fail(exitFailed, "interrupted")
+	case errors.Is(err, syscall.EPIPE):
+		return fail(exitFailed, "nobody reads the output any more")
 	case errors.Is(err, iofs.ErrNotExist):
 		return fail(exitFailed, "%w: check the path", err)
 	case errors.Is(err, iofs.ErrPermission):

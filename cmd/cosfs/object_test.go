@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -126,6 +127,20 @@ func TestLsOfManyPages(t *testing.T) {
 	require.Empty(t, s.lines("object", "ls", "B"))
 }
 
+// A reader that has enough (| head) ends a list with one sentence.
+func TestReaderGoesAway(t *testing.T) {
+	s := newShell(t)
+	s.object("a", "x")
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	defer w.Close()
+	var stderr bytes.Buffer
+	code := run(t.Context(), []string{"cosfs", "object", "ls", s.Bucket}, s.env, w, &stderr)
+	require.Equal(t, exitFailed, code)
+	require.Equal(t, "cosfs: nobody reads the output any more\n", stderr.String())
+}
+
 func TestRm(t *testing.T) {
 	s := newShell(t)
 	for _, key := range []string{"a", "b", "c", "d/1", "d/2"} {
@@ -135,9 +150,8 @@ func TestRm(t *testing.T) {
 	require.Empty(t, s.ok("object", "rm", "B:/b", "B:/none", "B:/c"))
 	require.Equal(t, "delete", s.json("object", "rm", "B:/none")["action"])
 
-	code, _, stderr := s.run("object", "rm", "-r", "--dry-run", "B:/d/")
-	require.Zero(t, code)
-	require.Contains(t, stderr, "would remove test-1250000000:/d/1")
+	require.Regexp(t, `^test-1250000000:/d/1 .*\ntest-1250000000:/d/2 `, s.ok("object", "rm", "-r", "--dry-run", "B:/d/"))
+	require.Equal(t, []map[string]any{{"key": "d/1"}, {"key": "d/2"}}, s.lines("object", "rm", "-r", "--dry-run", "B:/d/"))
 	require.Len(t, s.lines("object", "ls", "-r", "B"), 2)
 	require.Empty(t, s.ok("object", "rm", "-r", "--yes", "B:/d/"))
 	require.Empty(t, s.lines("object", "ls", "-r", "B"))

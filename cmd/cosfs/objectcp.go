@@ -88,17 +88,15 @@ func (o *cpFlags) copyOptions() (c cosapi.CopyOptions, err error) {
 	if o.partSize != 0 && (o.partSize < minPartSize || o.partSize > maxPartSize) {
 		return c, fail(exitUsage, "--part-size %s is not between 1MiB and 5GiB", &o.partSize)
 	}
-	c.CopySource = cosapi.CopySource{
-		SourceVersionID: o.sourceVersionID, SourceIfNoneMatch: o.ifNoneMatch,
-		SourceIfModifiedSince: time.Time(o.ifModified), SourceIfUnmodifiedSince: time.Time(o.ifUnmodified),
-	}
+	c.SourceVersionID = o.sourceVersionID
 	c.SourceCustomerKey, err = readCustomerKey(o.sourceKeyFile)
 	return c, err
 }
 
 // sourceObject looks at what is to be copied: its size decides how, and its
-// ETag pins the version. The conditions hold here too, since an answer to HEAD
-// is cheaper than one to a copy.
+// ETag pins the version. The conditions are put here and not to the copy: it
+// carries the ETag as a condition of its own, beside which COS does not take
+// all others, and which makes what was true of the version stay true.
 func (r *remote) sourceObject(ctx context.Context, bucket, key string, o *cpFlags, customerKey []byte) (cosapi.Object, error) {
 	source := r
 	if bucket != r.place.bucket || o.sourceRegion != "" {

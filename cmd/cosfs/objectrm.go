@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -60,14 +59,10 @@ func (r *remote) removeNamed(ctx context.Context, first string, others []string,
 	if err := cosapi.CheckKey(first); err != nil {
 		return fail(exitUsage, "%q cannot be a key: write BUCKET-APPID:/KEY, or add -r for all below a prefix", first)
 	}
-	if len(ids) > 1 || o.dryRun {
-		var t tally
-		if err := r.removeBatch(ctx, ids, &t, o.dryRun); err != nil {
-			return err
-		}
-		return r.showTally("delete", &t)
+	if len(ids) == 1 && !o.dryRun {
+		return r.removeOne(ctx, ids[0])
 	}
-	return r.removeOne(ctx, ids[0])
+	return r.removeAll(o.dryRun, func(remove removal) error { return remove(ctx, ids) })
 }
 
 func (r *remote) removeOne(ctx context.Context, id cosapi.ObjectID) error {
@@ -91,28 +86,41 @@ func (r *remote) removeBelow(ctx context.Context, prefix string, others []string
 	case !o.yes && !o.dryRun:
 		return fail(exitUsage, "-r removes every object of %s whose key begins with %q: add --yes, or --dry-run to see them", r.place.bucket, prefix)
 	}
-	var t tally
-	var err error
-	remove := func(ids []cosapi.ObjectID) error { return r.removeBatch(ctx, ids, &t, o.dryRun) }
+	each := r.eachKeys
 	if o.allVersions {
-		err = r.eachVersions(ctx, prefix, remove)
-	} else {
-		err = r.eachKeys(ctx, prefix, remove)
+		each = r.eachVersions
 	}
+	return r.removeAll(o.dryRun, func(remove removal) error { return each(ctx, prefix, remove) })
+}
+
+// removal deals with a page of what is to be removed.
+type removal func(ctx context.Context, ids []cosapi.ObjectID) error
+
+// removeAll removes what find names, or with dryRun lists it.
+func (r *remote) removeAll(dryRun bool, find func(removal) error) error {
+	if dryRun {
+		return find(r.listIDs)
+	}
+	var t tally
+	err := find(func(ctx context.Context, ids []cosapi.ObjectID) error { return r.removeBatch(ctx, ids, &t) })
 	if err != nil {
 		return err
 	}
 	return r.showTally("delete", &t)
 }
 
-// removeBatch removes what is named, or with dryRun lists it.
-func (r *remote) removeBatch(ctx context.Context, ids []cosapi.ObjectID, t *tally, dryRun bool) error {
-	if dryRun {
-		for _, id := range ids {
-			fmt.Fprintf(r.p.stderr, "would remove %s:/%s %s\n", r.place.bucket, showKey(id.Key), id.VersionID)
-		}
-		return nil
+func (r *remote) listIDs(_ context.Context, ids []cosapi.ObjectID) error {
+	t := r.table()
+	for _, id := range ids {
+		t.item(struct {
+			Key       string `json:"key"`
+			VersionID string `json:"version_id,omitempty"`
+		}(id), r.place.bucket+":/"+id.Key, id.VersionID)
 	}
+	return t.flush()
+}
+
+func (r *remote) removeBatch(ctx context.Context, ids []cosapi.ObjectID, t *tally) error {
 	failures, err := r.client.DeleteVersions(ctx, ids)
 	for _, f := range failures {
 		t.fail(r, f.Key, f.VersionID, f.Err)
@@ -124,7 +132,7 @@ func (r *remote) removeBatch(ctx context.Context, ids []cosapi.ObjectID, t *tall
 	return nil
 }
 
-func (r *remote) eachKeys(ctx context.Context, prefix string, do func([]cosapi.ObjectID) error) error {
+func (r *remote) eachKeys(ctx context.Context, prefix string, do removal) error {
 	for page, err := range r.client.Pages(ctx, cosapi.ListOptions{Prefix: prefix}) {
 		if err != nil {
 			return err
@@ -133,14 +141,14 @@ func (r *remote) eachKeys(ctx context.Context, prefix string, do func([]cosapi.O
 		for i, e := range page.Entries {
 			ids[i].Key = e.Key
 		}
-		if err := do(ids); err != nil {
+		if err := do(ctx, ids); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *remote) eachVersions(ctx context.Context, prefix string, do func([]cosapi.ObjectID) error) error {
+func (r *remote) eachVersions(ctx context.Context, prefix string, do removal) error {
 	o := cosapi.VersionsOptions{Prefix: prefix}
 	for {
 		page, err := r.client.Versions(ctx, o)
@@ -151,7 +159,7 @@ func (r *remote) eachVersions(ctx context.Context, prefix string, do func([]cosa
 		for i, v := range page.Versions {
 			ids[i] = cosapi.ObjectID{Key: v.Key, VersionID: v.VersionID}
 		}
-		if err := do(ids); err != nil || !page.More {
+		if err := do(ctx, ids); err != nil || !page.More {
 			return err
 		}
 		if page.NextKey == o.KeyMarker && page.NextVersionID == o.VersionIDMarker {
