@@ -1,6 +1,7 @@
 package cosserver
 
 import (
+	"encoding/xml"
 	"net/http"
 	"slices"
 	"strings"
@@ -129,7 +130,8 @@ func account(id string) grant {
 // with or without the list around them, the grantee's type as an attribute or
 // an element.
 type aclDocument struct {
-	Owner struct {
+	XMLName xml.Name `xml:"AccessControlPolicy"`
+	Owner   struct {
 		ID string `xml:"ID"`
 	} `xml:"Owner"`
 	Listed []grantDocument `xml:"AccessControlList>Grant"`
@@ -160,7 +162,7 @@ func parseACL(doc []byte, owner string) (aclRecord, error) {
 			out = account(g.Grantee.ID)
 		}
 		if out.ID == "" && out.URI == "" || !slices.Contains(permissions, g.Permission) {
-			return a, failure("MalformedACLError")
+			return a, failure("MalformedXML").because("a grant needs a Grantee with an ID or URI, and a Permission that exists")
 		}
 		out.Permission = g.Permission
 		if out.ID != owner || out.Permission != "FULL_CONTROL" {

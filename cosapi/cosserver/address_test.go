@@ -107,7 +107,7 @@ func TestObjectACL(t *testing.T) {
 		s.must("PUT", "/k?acl", strings.ReplaceAll(s.must("GET", "/k?acl", "").body, groups, groupsOfS3))
 		require.Contains(s, s.must("GET", "/k?acl", "").body, "<URI>"+allUsers+"</URI>", "S3's name of the group")
 		s.refuses(400, "InvalidRequest", "PUT", "/k?acl", a.body, "x-cos-acl: private")
-		s.refuses(400, "MalformedACLError", "PUT", "/k?acl", strings.ReplaceAll(a.body, "READ", "DANCE"))
+		s.refuses(400, "MalformedXML", "PUT", "/k?acl", strings.ReplaceAll(a.body, "READ", "DANCE"))
 		s.refuses(404, "NoSuchKey", "PUT", "/missing?acl", "", "x-cos-acl: private")
 	})
 }

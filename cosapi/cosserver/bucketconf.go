@@ -137,13 +137,19 @@ func (c *call) getVersioning() error {
 	return c.xml(http.StatusOK, x)
 }
 
+// versioningDocument is cos-api.md 5.9.
+type versioningDocument struct {
+	XMLName xml.Name `xml:"VersioningConfiguration"`
+	Status  string
+}
+
 // putVersioning is PUT Bucket versioning: there is no way back to never.
 func (c *call) putVersioning() error {
 	doc, err := c.document()
 	if err != nil {
 		return err
 	}
-	var v struct{ Status string }
+	var v versioningDocument
 	if err := parseXML(doc, &v); err != nil {
 		return err
 	}
@@ -219,8 +225,9 @@ func checkPolicy(_ *bucketRecord, doc []byte) ([]byte, error) {
 
 // replicationDocument is cos-api.md 5.10, as far as it is checked.
 type replicationDocument struct {
-	Role  string
-	Rules []struct {
+	XMLName xml.Name `xml:"ReplicationConfiguration"`
+	Role    string
+	Rules   []struct {
 		Status      string
 		Destination struct{ Bucket string }
 	} `xml:"Rule"`
@@ -256,7 +263,8 @@ const (
 
 // corsDocument is cos-api.md 5.7.
 type corsDocument struct {
-	Rules []corsRule `xml:"CORSRule"`
+	XMLName xml.Name   `xml:"CORSConfiguration"`
+	Rules   []corsRule `xml:"CORSRule"`
 }
 
 type corsRule struct {

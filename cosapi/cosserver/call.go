@@ -20,10 +20,13 @@ type call struct {
 	chunked bool // the body comes in aws-chunked encoding
 	// bodyLength is the length of the content, -1 when unknown.
 	bodyLength int64
-	id         string
-	account    *Account // nil: anonymous
-	fault      *Fault   // nil: nothing goes wrong
-	begun      bool     // the answer's header is on its way
+	// rate is the bytes per second of a body, 0 for no limit: the server's
+	// bandwidth, or less when the request asks for less.
+	rate    int64
+	id      string
+	account *Account // nil: anonymous
+	fault   *Fault   // nil: nothing goes wrong
+	begun   bool     // the answer's header is on its way
 }
 
 // begin sends the header.

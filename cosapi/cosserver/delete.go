@@ -1,6 +1,7 @@
 package cosserver
 
 import (
+	"encoding/xml"
 	"errors"
 	"net/http"
 )
@@ -23,6 +24,7 @@ const maxDeletes = 1000
 
 // deleteRequest is cos-api.md 5.12.
 type deleteRequest struct {
+	XMLName xml.Name       `xml:"Delete"`
 	Quiet   string         `xml:"Quiet"`
 	Objects []deleteTarget `xml:"Object"`
 }

@@ -76,7 +76,6 @@ var answers = map[string]struct {
 	"InvalidURI":                            {http.StatusBadRequest, "Could not parse the specified URI."},
 	"KeyTooLong":                            {http.StatusBadRequest, "Your key is too long."},
 	"LifeCycleIdNotUnique":                  {http.StatusBadRequest, "Two rules of the lifecycle have the same ID."},
-	"MalformedACLError":                     {http.StatusBadRequest, "The ACL you provided is not well-formed."},
 	"MalformedPolicy":                       {http.StatusBadRequest, "The policy is not well-formed JSON."},
 	"MalformedXML":                          {http.StatusBadRequest, "The XML you provided was not well-formed or did not validate."},
 	"MetadataTooLarge":                      {http.StatusBadRequest, "Your metadata headers exceed the maximum allowed metadata size."},
@@ -106,6 +105,7 @@ var answers = map[string]struct {
 	"SignatureDoesNotMatch":                 {http.StatusForbidden, "The Signature you specified is invalid."},
 	"SlowDown":                              {http.StatusServiceUnavailable, "Please reduce your request rate."},
 	"SsecDecryptHeaderInvalid":              {http.StatusBadRequest, "The SSE-C headers are missing or are not those the object was stored with."},
+	"XMLSizeLimit":                          {http.StatusBadRequest, "The XML you provided is larger than 2 MiB."},
 	"XAmzContentSHA256Mismatch":             {http.StatusBadRequest, "The x-amz-content-sha256 you specified did not match what was received."},
 	"SSEHeaderNotAllowed":                   {http.StatusBadRequest, "The encryption headers are not valid together."},
 }

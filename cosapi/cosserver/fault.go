@@ -169,22 +169,22 @@ func (w *faultyAnswer) Write(p []byte) (int, error) {
 // bodyWriter is where content goes. Without a limit it is the connection
 // itself, which can use sendfile.
 func (c *call) bodyWriter() io.Writer {
-	if c.s.cfg.Bandwidth <= 0 {
+	if c.rate <= 0 {
 		return c.w
 	}
 	return &pacedWriter{w: c.w, pace: c.pace()}
 }
 
-// limited is a body read no faster than the bandwidth.
+// limited is a body read no faster than the rate.
 func (c *call) limited(r io.Reader) io.Reader {
-	if c.s.cfg.Bandwidth <= 0 {
+	if c.rate <= 0 {
 		return r
 	}
 	return &pacedReader{r: r, pace: c.pace()}
 }
 
 func (c *call) pace() pace {
-	return pace{start: time.Now(), rate: c.s.cfg.Bandwidth, sleep: func(d time.Duration) error { return sleep(c.r.Context(), d) }}
+	return pace{start: time.Now(), rate: c.rate, sleep: func(d time.Duration) error { return sleep(c.r.Context(), d) }}
 }
 
 // pace keeps a body at a number of bytes per second.

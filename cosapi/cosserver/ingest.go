@@ -191,7 +191,7 @@ func (c *call) document() ([]byte, error) {
 		return nil, err
 	}
 	if len(b) > maxDocument {
-		return nil, failure("MalformedXML").because("the document is larger than 2 MiB")
+		return nil, failure("XMLSizeLimit")
 	}
 	check, err := c.bodyCheck()
 	if err != nil {

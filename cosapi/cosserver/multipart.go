@@ -2,6 +2,7 @@ package cosserver
 
 import (
 	"encoding/hex"
+	"encoding/xml"
 	"net/http"
 	"strconv"
 	"strings"
@@ -133,7 +134,8 @@ func writePart(x *xmlWriter, p partRecord) {
 
 // completeRequest is cos-api.md 5.16.
 type completeRequest struct {
-	Parts []struct {
+	XMLName xml.Name `xml:"CompleteMultipartUpload"`
+	Parts   []struct {
 		Number int    `xml:"PartNumber"`
 		ETag   string `xml:"ETag"`
 	} `xml:"Part"`

@@ -2,6 +2,7 @@ package cosserver
 
 import (
 	"cmp"
+	"encoding/xml"
 	"net/http"
 	"time"
 )
@@ -31,8 +32,9 @@ func describeRestore(h http.Header, o *objectRecord, now time.Time) {
 
 // restoreRequest is cos-api.md 5.13.
 type restoreRequest struct {
-	Days int    `xml:"Days"`
-	Tier string `xml:"CASJobParameters>Tier"`
+	XMLName xml.Name `xml:"RestoreRequest"`
+	Days    int      `xml:"Days"`
+	Tier    string   `xml:"CASJobParameters>Tier"`
 }
 
 const (

@@ -183,7 +183,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	start := time.Now()
-	c := &call{s: s, w: w, r: r, q: parseQuery(r.URL.RawQuery), id: s.requestID(), bodyLength: r.ContentLength}
+	c := &call{s: s, w: w, r: r, q: parseQuery(r.URL.RawQuery), id: s.requestID(), bodyLength: r.ContentLength, rate: s.cfg.Bandwidth}
 	w.Header().Set("Server", "tencent-cos")
 	w.Header().Set("x-cos-request-id", c.id)
 	err := c.serve()
@@ -219,6 +219,9 @@ func (c *call) serve() (err error) {
 		return err
 	}
 	if err := c.authorize(); err != nil {
+		return err
+	}
+	if err := c.readTrafficLimit(); err != nil {
 		return err
 	}
 	if c.s.cfg.Intercept != nil {
