@@ -171,16 +171,18 @@ func (a attr) fill(out *fuse.Attr, ino uint64, size int64) {
 // if it asks for nothing.
 func (a *attr) apply(in *fuse.SetAttrIn, now time.Time) error {
 	changed := false
-	if mode, ok := in.GetMode(); ok {
-		a.mode = a.typ() | mode&07777
-		changed = true
-	}
 	if uid, ok := in.GetUID(); ok {
 		a.uid = uid
+		a.dropPrivileges()
 		changed = true
 	}
 	if gid, ok := in.GetGID(); ok {
 		a.gid = gid
+		a.dropPrivileges()
+		changed = true
+	}
+	if mode, ok := in.GetMode(); ok { // after the owner, which clears bits of it
+		a.mode = a.typ() | mode&07777
 		changed = true
 	}
 	if t, ok := in.GetATime(); ok {
@@ -198,11 +200,11 @@ func (a *attr) apply(in *fuse.SetAttrIn, now time.Time) error {
 	return nil
 }
 
-// dropPrivileges clears setuid, and setgid of group-executable files, as a
-// write or a change of owner by anybody but root does (chown(2), write(2)).
+// dropPrivileges clears setuid, and setgid of what is group-executable, as a
+// change of owner does (chown(2)), and a write by anybody but root.
 // HANDLE_KILLPRIV_V2 leaves it to the file system.
-func (a *attr) dropPrivileges(caller uint32) {
-	if caller == 0 || a.typ() != syscall.S_IFREG {
+func (a *attr) dropPrivileges() {
+	if a.typ() == syscall.S_IFDIR {
 		return
 	}
 	a.mode &^= syscall.S_ISUID

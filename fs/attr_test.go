@@ -90,14 +90,14 @@ func TestApply(t *testing.T) {
 }
 
 func TestDropPrivileges(t *testing.T) {
-	for _, c := range []struct{ caller, mode, want uint32 }{
-		{0, 0o6755, 0o6755},
-		{5, 0o6755, 0o0755},
-		{5, 0o2644, 0o2644}, // setgid without group execution is mandatory locking, not privilege
+	for _, c := range []struct{ mode, want uint32 }{
+		{syscall.S_IFREG | 0o6755, syscall.S_IFREG | 0o0755},
+		{syscall.S_IFREG | 0o2644, syscall.S_IFREG | 0o2644}, // setgid without group execution is no privilege
+		{syscall.S_IFDIR | 0o6755, syscall.S_IFDIR | 0o6755},
 	} {
-		a := attr{mode: syscall.S_IFREG | c.mode}
-		a.dropPrivileges(c.caller)
-		require.EqualValues(t, syscall.S_IFREG|c.want, a.mode)
+		a := attr{mode: c.mode}
+		a.dropPrivileges()
+		require.EqualValues(t, c.want, a.mode)
 	}
 }
 

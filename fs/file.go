@@ -227,7 +227,7 @@ func (n *fileNode) changed(ctx context.Context, staged *writeback.File) {
 	defer n.mu.Unlock()
 	n.attr.mtime = n.fs.now()
 	n.attr.ctime = n.attr.mtime
-	if caller, ok := fuse.FromContext(ctx); ok {
-		n.attr.dropPrivileges(caller.Uid)
+	if caller, ok := fuse.FromContext(ctx); ok && caller.Uid != 0 {
+		n.attr.dropPrivileges()
 	}
 }
