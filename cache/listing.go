@@ -25,6 +25,7 @@ type listing struct {
 	start  string // everything after it is here; "" means from the beginning
 	rows   rowSet
 	marker *row // the directory's own marker; known if start is ""
+	veiled bool // privateDir is not shown
 	until  time.Time
 
 	pages    int    // read so far
@@ -42,8 +43,8 @@ type listing struct {
 	flight   *flight
 }
 
-func newListing(dir, start string) *listing {
-	l := &listing{dir: dir, start: start}
+func (n *Names) newListing(dir, start string) *listing {
+	l := &listing{dir: dir, start: start, veiled: prefixOf(dir) == n.prefix}
 	if start != "" {
 		// Never inside a group of the listing: start has no slash.
 		l.next = prefixOf(dir) + start
@@ -91,10 +92,19 @@ func (l *listing) absorb(p cosapi.Page, until time.Time) (hidden []string) {
 		l.last = strings.Clone(strings.TrimPrefix(p.Entries[n-1].Key, prefixOf(l.dir)))
 	}
 	l.next, l.complete = p.Next, p.Next == ""
+	rows = l.veil(rows)
 	hidden = append(hidden, l.shadowed(rows)...)
 	l.rows.add(rows)
 	l.settle()
 	return hidden
+}
+
+// veil leaves out what is cosfs's own.
+func (l *listing) veil(rows []row) []row {
+	if !l.veiled {
+		return rows
+	}
+	return slices.DeleteFunc(rows, func(r row) bool { return r.base() == privateDir })
 }
 
 // shadowed are the files of earlier pages that rows show as directories, which
@@ -111,7 +121,7 @@ func (l *listing) shadowed(rows []row) (hidden []string) {
 // probedFor takes the answer about the directory base.
 func (l *listing) probedFor(base string, exists bool) {
 	l.probed = append(l.probed, base)
-	if exists {
+	if exists && !(l.veiled && base == privateDir) {
 		l.rows.put(row{key: prefixOf(l.dir) + base + "/", skip: int32(len(prefixOf(l.dir))), dir: true})
 	}
 	l.settle()

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -28,17 +29,22 @@ const (
 type Bucket interface {
 	Head(ctx context.Context, key string) (cosapi.Object, error)
 	List(ctx context.Context, o cosapi.ListOptions) (cosapi.Page, error)
+	// Put is for MarkPosix.
+	Put(ctx context.Context, key string, body io.ReadSeeker, o cosapi.PutOptions) (cosapi.Object, error)
 }
 
 // NamesConfig says how long answers hold and how much of them is kept.
 type NamesConfig struct {
 	Bucket Bucket
+	// Prefix is what is mounted: "", or a key prefix that ends in "/".
+	Prefix string
 	// TTL is how long a name or a listing is believed; 0 means 10 s.
 	TTL time.Duration
 	// NegativeTTL is the same for the absence of a single name; 0 means 2 s.
 	NegativeTTL time.Duration
-	// Exact asks HEAD for the attributes that a listing does not show.
-	Exact    bool
+	// Attrs says when a HEAD is spent on the attributes that a listing does
+	// not show.
+	Attrs    AttrMode
 	Parallel int // HEADs for attributes at once; 0 means 16
 	MaxRows  int // rows of listings kept in all, at least 4000; 0 means 500,000
 	Now      func() time.Time
@@ -51,7 +57,8 @@ type NamesConfig struct {
 type Names struct {
 	bucket           Bucket
 	ttl, negativeTTL time.Duration
-	exact            bool
+	prefix           string
+	attrs            AttrMode
 	parallel         int
 	maxRows          int
 	now              func() time.Time
@@ -72,6 +79,7 @@ type Names struct {
 	rows    int       // of all listings in dirs
 	changes []changed // where the recent changes are, oldest first
 	hidden  map[string]struct{}
+	posix   posixState
 }
 
 // Name is what the bucket says about one path. Paths are keys without a
@@ -105,7 +113,7 @@ type directory struct {
 // NewNames starts with nothing known.
 func NewNames(c NamesConfig) *Names {
 	n := &Names{
-		bucket: c.Bucket, ttl: c.TTL, negativeTTL: c.NegativeTTL, exact: c.Exact,
+		bucket: c.Bucket, prefix: c.Prefix, ttl: c.TTL, negativeTTL: c.NegativeTTL, attrs: c.Attrs,
 		parallel: c.Parallel, maxRows: c.MaxRows, now: c.Now, log: c.Log,
 		flights: map[question]*flight{}, hidden: map[string]struct{}{},
 	}

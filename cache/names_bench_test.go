@@ -42,7 +42,7 @@ func (b *benchBucket) List(_ context.Context, o cosapi.ListOptions) (cosapi.Page
 }
 
 func BenchmarkLookupListed(b *testing.B) {
-	n := NewNames(NamesConfig{Bucket: newBenchBucket(100_000)})
+	n := NewNames(NamesConfig{Bucket: newBenchBucket(100_000), Attrs: AttrsList})
 	defer n.Close()
 	readBench(b, n)
 	b.ReportAllocs()
@@ -60,7 +60,7 @@ func BenchmarkRows(b *testing.B) {
 	bucket := newBenchBucket(100_000)
 	for name, fresh := range map[string]bool{"listed": false, "cold": true} {
 		b.Run(name, func(b *testing.B) {
-			n := NewNames(NamesConfig{Bucket: bucket})
+			n := NewNames(NamesConfig{Bucket: bucket, Attrs: AttrsList})
 			defer n.Close()
 			readBench(b, n)
 			b.ReportAllocs()
@@ -89,7 +89,7 @@ func BenchmarkListingMemory(b *testing.B) {
 	const rows = 500_000
 	bucket := newBenchBucket(rows)
 	for b.Loop() {
-		n := NewNames(NamesConfig{Bucket: bucket})
+		n := NewNames(NamesConfig{Bucket: bucket, Attrs: AttrsList})
 		var before, after runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)

@@ -44,7 +44,7 @@ func (n *Names) Learn(obj cosapi.Object) {
 func (n *Names) beginEmptyLocked(dir string, until time.Time) {
 	d := n.directoryLocked(dir)
 	n.detachLocked(d)
-	d.list = newListing(dir, "")
+	d.list = n.newListing(dir, "")
 	d.list.pages, d.list.complete, d.list.until, d.list.attached = 1, true, until, true
 }
 

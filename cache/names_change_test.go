@@ -21,7 +21,7 @@ func written(b *fakeBucket, key, etag string) cosapi.Object {
 func TestLearnedVersionsCostNoRequest(t *testing.T) {
 	for _, isExact := range []bool{false, true} {
 		b := newFakeBucket("d/sub/x")
-		n := newTestNames(t, b, func(c *NamesConfig) { c.Exact = isExact })
+		n := newTestNames(t, b, attrsExact(isExact))
 		readAll(t, n, "d")
 		b.counts()
 		for i := range 50 {
@@ -70,7 +70,7 @@ func TestLearnWithoutAListing(t *testing.T) {
 func TestLearnWithoutAttributes(t *testing.T) {
 	for _, isExact := range []bool{false, true} {
 		b := newFakeBucket()
-		n := newTestNames(t, b, func(c *NamesConfig) { c.Exact = isExact })
+		n := newTestNames(t, b, attrsExact(isExact))
 		obj := written(b, "d/copy", "v")
 		obj.Attrs, obj.Listed = cosapi.Attrs{}, true
 		n.Learn(obj)

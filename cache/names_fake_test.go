@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -20,6 +21,7 @@ type fakeBucket struct {
 	clock   time.Time
 	pageMax int // rows per page, below what is asked for; 0: as asked
 	heads   []string
+	puts    []string
 	lists   []cosapi.ListOptions
 	fail    map[string]error // by key or prefix of the request
 
@@ -116,6 +118,20 @@ func (b *fakeBucket) head(key string) (cosapi.Object, error) {
 	return o, nil
 }
 
+func (b *fakeBucket) Put(_ context.Context, key string, _ io.ReadSeeker, o cosapi.PutOptions) (cosapi.Object, error) {
+	b.mu.Lock()
+	b.puts = append(b.puts, key)
+	err := b.fail["PUT "+key]
+	if _, exists := b.objects[key]; err == nil && exists && o.ForbidOverwrite {
+		err = &cosapi.Error{Op: "PutObject", Key: key, Kind: cosapi.Exists, Status: 409}
+	}
+	b.mu.Unlock()
+	if err != nil {
+		return cosapi.Object{}, err
+	}
+	return b.put(key, ""), nil
+}
+
 func (b *fakeBucket) List(ctx context.Context, o cosapi.ListOptions) (cosapi.Page, error) {
 	p, err := b.list(o)
 	if hold := b.holder(); hold != nil {
@@ -177,10 +193,10 @@ func (b *fakeBucket) setHold(hold func(op, key string)) {
 	b.hold = hold
 }
 
-// newTestNames makes Names over b, with b's clock.
+// newTestNames makes Names over b, with b's clock, for listings only.
 func newTestNames(t *testing.T, b *fakeBucket, change ...func(*NamesConfig)) *Names {
 	t.Helper()
-	c := NamesConfig{Bucket: b, Now: b.now}
+	c := NamesConfig{Bucket: b, Now: b.now, Attrs: AttrsList}
 	for _, f := range change {
 		f(&c)
 	}
@@ -189,7 +205,16 @@ func newTestNames(t *testing.T, b *fakeBucket, change ...func(*NamesConfig)) *Na
 	return n
 }
 
-func exact(c *NamesConfig) { c.Exact = true }
+func exact(c *NamesConfig) { c.Attrs = AttrsExact }
+
+func auto(c *NamesConfig) { c.Attrs = AttrsAuto }
+
+func attrsExact(on bool) func(*NamesConfig) {
+	if on {
+		return exact
+	}
+	return func(*NamesConfig) {}
+}
 
 // readAll reads dir through all its pages.
 func readAll(t *testing.T, n *Names, dir string) []Row {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -12,7 +13,7 @@ import (
 )
 
 // finish completes the attributes of a name that a listing has shown: from
-// memory, or from a HEAD if Exact.
+// memory, or from a HEAD if the mode says so.
 func (n *Names) finish(ctx context.Context, key string, name Name, now time.Time) (Name, error) {
 	if !name.Object.Listed {
 		return name, nil
@@ -22,9 +23,30 @@ func (n *Names) finish(ctx context.Context, key string, name Name, now time.Time
 		n.markLocked(key, &name, now)
 		n.mu.Unlock()
 	}
-	if n.memory.fill(&name.Object, now) || !n.exact {
+	if n.memory.fill(&name.Object, now) {
 		return name, nil
 	}
+	if heads, err := n.wantsHeads(ctx, now); err != nil || !heads {
+		return name, err
+	}
+	return n.headName(ctx, key, name, now)
+}
+
+// Full is o with all its attributes, for those who are about to store them
+// again: in a mode that does without, o may have come from a listing. If the
+// bucket has another version by now, it is that one.
+func (n *Names) Full(ctx context.Context, o cosapi.Object) (cosapi.Object, error) {
+	now := n.now()
+	if n.memory.fill(&o, now) {
+		return o, nil
+	}
+	key, isDir := strings.CutSuffix(o.Key, "/")
+	name, err := n.headName(ctx, key, Name{Object: o, Dir: isDir, Marker: isDir, Until: now.Add(n.ttl)}, now)
+	return name.Object, err
+}
+
+// headName asks for the attributes of a listed name.
+func (n *Names) headName(ctx context.Context, key string, name Name, now time.Time) (Name, error) {
 	if name.Dir {
 		return n.headMarker(ctx, key, name, now)
 	}
@@ -126,8 +148,11 @@ func (n *Names) finishRows(ctx context.Context, dir string, rows []Row, now time
 		}
 	}
 	n.mu.Unlock()
-	if n.memory.fillRows(rows, now) || !n.exact {
+	if n.memory.fillRows(rows, now) {
 		return rows, nil
+	}
+	if heads, err := n.wantsHeads(ctx, now); err != nil || !heads {
+		return rows, err
 	}
 	return n.headRows(ctx, prefixOf(dir), rows, now)
 }

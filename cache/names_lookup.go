@@ -21,7 +21,7 @@ const (
 // Lookup says what key is. An absent name is the bare cosapi.NotFound or an
 // error of that Kind, and Name.Until says how long that holds; other errors
 // are the bucket's. A fresh listing of the parent answers without a request
-// (but for attributes it does not show, if Exact); a kept answer does; else
+// (but for attributes that it does not show, if the mode asks for those); a kept answer does; else
 // it takes one round trip.
 func (n *Names) Lookup(ctx context.Context, key string) (Name, error) {
 	now := n.now()
@@ -29,7 +29,7 @@ func (n *Names) Lookup(ctx context.Context, key string) (Name, error) {
 		return Name{Dir: true, Until: now.Add(n.ttl)}, nil
 	}
 	dir, base := splitKey(key)
-	if !isName(base) {
+	if !isName(base) || n.Reserved(key) {
 		return Name{Until: now.Add(n.ttl)}, cosapi.NotFound
 	}
 	n.mu.Lock()
@@ -81,6 +81,7 @@ func (n *Names) find(ctx context.Context, key, dir, base string, now time.Time) 
 	d := n.directoryLocked(dir)
 	again := now.Sub(d.asked) < askedAgain && !now.Before(d.large) && !d.list.beyondLookup(now)
 	d.asked = now
+	n.lookForMarkLocked(now)
 	n.mu.Unlock()
 	if again {
 		name, absent, known, err := n.findListed(ctx, dir, base, now)

@@ -19,7 +19,7 @@ func TestLookupOfOneName(t *testing.T) {
 		key         string
 		dir, marker bool
 		object      string // its key; "": absent
-		listed      bool   // attributes unknown unless Exact
+		listed      bool   // attributes unknown unless exact
 	}{
 		{key: "f", object: "f"},
 		{key: "dir", dir: true, marker: true, object: "dir/", listed: true},
@@ -36,7 +36,7 @@ func TestLookupOfOneName(t *testing.T) {
 		for _, isExact := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%.20s exact=%v", tc.key, isExact), func(t *testing.T) {
 				b := newFakeBucket(keys...)
-				n := newTestNames(t, b, func(c *NamesConfig) { c.Exact = isExact })
+				n := newTestNames(t, b, attrsExact(isExact))
 				for range 2 {
 					name, err := n.Lookup(t.Context(), tc.key)
 					if tc.object == "" {
@@ -184,7 +184,7 @@ func TestLookupsDoNotDisturbAReaderOfALargeDirectory(t *testing.T) {
 func TestAListedParentAnswersWithoutRequests(t *testing.T) {
 	b := newFakeBucket("d/f", "d/sub/x", "d/-")
 	for _, isExact := range []bool{false, true} {
-		n := newTestNames(t, b, func(c *NamesConfig) { c.Exact = isExact })
+		n := newTestNames(t, b, attrsExact(isExact))
 		readAll(t, n, "d")
 		readAll(t, n, "d/sub")
 		b.counts()
@@ -276,9 +276,9 @@ func TestErrorsAreNotKept(t *testing.T) {
 func TestExactLookupSeesAnotherVersion(t *testing.T) {
 	b := newFakeBucket("d/f")
 	n := newTestNames(t, b, exact)
-	n.exact = false // a listing without HEADs
+	n.attrs = AttrsList // a listing without HEADs
 	readAll(t, n, "d")
-	n.exact = true
+	n.attrs = AttrsExact
 	b.put("d/f", "v22")
 	name, err := n.Lookup(t.Context(), "d/f")
 	require.NoError(t, err)

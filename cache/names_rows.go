@@ -16,12 +16,16 @@ type Row struct {
 // Rows is a page of the children of dir, in byte order of Base, strictly
 // after the base `after` ("" begins). more says that another page may follow.
 // A page has at most 1000 rows, often fewer, and is empty only at the end.
-// Attributes are complete if Exact. A directory of any size is read through a
+// Attributes are complete if the mode asks for them. A directory of any size is read through a
 // window of at most MaxRows rows; a directory that does not exist is empty.
 // Base and the strings of Object share memory with the kept listing.
 func (n *Names) Rows(ctx context.Context, dir, after string) (rows []Row, more bool, err error) {
+	if dir != "" && n.Reserved(dir) {
+		return nil, false, nil
+	}
 	now := n.now()
 	n.mu.Lock()
+	n.lookForMarkLocked(now)
 	l := n.listingLocked(dir, after, now)
 	n.mu.Unlock()
 	for {
@@ -57,7 +61,7 @@ func (n *Names) listingLocked(dir, after string, now time.Time) *listing {
 		return l
 	}
 	n.detachLocked(d)
-	d.list = newListing(dir, after)
+	d.list = n.newListing(dir, after)
 	d.list.attached = true
 	return d.list
 }

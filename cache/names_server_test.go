@@ -43,7 +43,7 @@ func requests(s *costest.Server) [2]int64 {
 
 func TestNamesAgainstTheServer(t *testing.T) {
 	s, client := serve(t, "d/", "d/f", "d/f-1", "d/f/below", "d/子 +%#?~", "d/sub/x", "d/.dot", "other")
-	n := cache.NewNames(cache.NamesConfig{Bucket: client})
+	n := cache.NewNames(cache.NamesConfig{Bucket: client, Attrs: cache.AttrsList})
 	defer n.Close()
 
 	name, err := n.Lookup(t.Context(), "other")
@@ -84,7 +84,7 @@ func TestPagesAgainstTheServer(t *testing.T) {
 	slices.Sort(want)
 	for from := range 3 {
 		from *= 501 // f-0500 and f-0500.txt are neighbours here
-		n := cache.NewNames(cache.NamesConfig{Bucket: client})
+		n := cache.NewNames(cache.NamesConfig{Bucket: client, Attrs: cache.AttrsList})
 		after, got := "", []string{}
 		if from > 0 {
 			after = want[from-1]
@@ -110,7 +110,7 @@ func TestExactNamesAgainstTheServer(t *testing.T) {
 	}
 	s, client := serve(t, keys...)
 	later := func() time.Time { return time.Now().Add(time.Minute) } // what is stored above has settled
-	n := cache.NewNames(cache.NamesConfig{Bucket: client, Exact: true, TTL: time.Nanosecond, Now: later})
+	n := cache.NewNames(cache.NamesConfig{Bucket: client, Attrs: cache.AttrsExact, TTL: time.Nanosecond, Now: later})
 	defer n.Close()
 	for _, want := range [][2]int64{{30, 1}, {0, 1}} {
 		rows, _, err := n.Rows(t.Context(), "d", "")
@@ -135,7 +135,7 @@ func TestExactNamesAgainstTheServer(t *testing.T) {
 
 func TestLearnAgainstTheServer(t *testing.T) {
 	s, client := serve(t, "d/0")
-	n := cache.NewNames(cache.NamesConfig{Bucket: client, Exact: true, TTL: time.Hour})
+	n := cache.NewNames(cache.NamesConfig{Bucket: client, Attrs: cache.AttrsExact, TTL: time.Hour})
 	defer n.Close()
 	_, _, err := n.Rows(t.Context(), "d", "")
 	require.NoError(t, err)
@@ -164,7 +164,7 @@ func TestLearnAgainstTheServer(t *testing.T) {
 
 func TestServerErrorsReachTheAsker(t *testing.T) {
 	s, client := serve(t, "d/f")
-	n := cache.NewNames(cache.NamesConfig{Bucket: client})
+	n := cache.NewNames(cache.NamesConfig{Bucket: client, Attrs: cache.AttrsList})
 	defer n.Close()
 	s.Faults.Add(costest.Fault{Op: "ListObjects", Times: 1, Status: 403, Code: "AccessDenied"})
 	_, _, err := n.Rows(t.Context(), "d", "")

@@ -70,7 +70,7 @@ func (w *world) up() {
 	p := parts{api: w.server.Config()}
 	p.api.Log = log
 	p.cache = cache.Config{Dir: filepath.Join(w.local, "blocks"), Log: log}
-	p.names = cache.NamesConfig{Exact: true, Log: log}
+	p.names = cache.NamesConfig{Attrs: cache.AttrsExact, Log: log}
 	p.stage = writeback.Config{Dir: filepath.Join(w.local, "stage"), Host: "here", Log: log}
 	p.fs = Config{Log: log}
 	if w.setup != nil {
