@@ -93,7 +93,8 @@ func (s *session) openFS(client *cosapi.Client) error {
 		return errors.Join(fail(exitFailed, "%w", err), stage.Close())
 	}
 	names := cache.NewNames(cache.NamesConfig{
-		Bucket: client, TTL: max(c.attrTTL, minTTL), NegativeTTL: max(c.negativeTTL, minTTL), Exact: true, Log: s.log,
+		Bucket: client, TTL: max(c.attrTTL, minTTL), NegativeTTL: max(c.negativeTTL, minTTL),
+		Prefix: c.source.prefix, Attrs: cache.AttrsExact, Log: s.log,
 	})
 	s.onClose(blocks.Close)
 	s.onClose(func() error { names.Close(); return nil })
