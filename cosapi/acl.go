@@ -102,11 +102,18 @@ type NewACL struct {
 // ACL reads who may do what with an object; with an empty key, with the
 // bucket.
 func (c *Client) ACL(ctx context.Context, key string) (ACL, error) {
+	return c.VersionACL(ctx, key, "")
+}
+
+// VersionACL is ACL of one version of an object; an empty versionID means the
+// latest.
+func (c *Client) VersionACL(ctx context.Context, key, versionID string) (ACL, error) {
 	op, err := aclOp("Get", key)
 	if err != nil {
 		return ACL{}, err
 	}
 	r := &request{op: op, method: http.MethodGet, key: key, params: []Pair{{"acl", ""}}}
+	r.param("versionId", versionID)
 	var acl ACL
 	r.accept = func(a *answer) error {
 		var doc aclDocument
@@ -123,6 +130,12 @@ func (c *Client) ACL(ctx context.Context, key string) (ACL, error) {
 
 // PutACL replaces the ACL of an object; with an empty key, of the bucket.
 func (c *Client) PutACL(ctx context.Context, key string, n NewACL) error {
+	return c.PutVersionACL(ctx, key, "", n)
+}
+
+// PutVersionACL is PutACL of one version of an object; an empty versionID
+// means the latest.
+func (c *Client) PutVersionACL(ctx context.Context, key, versionID string, n NewACL) error {
 	op, err := aclOp("Put", key)
 	if err != nil {
 		return err
@@ -132,6 +145,7 @@ func (c *Client) PutACL(ctx context.Context, key string, n NewACL) error {
 		return invalid(op, key, "an ACL is given by headers or by a policy, exactly one of them")
 	}
 	r := &request{op: op, method: http.MethodPut, key: key, params: []Pair{{"acl", ""}}, body: &sendBody{}}
+	r.param("versionId", versionID)
 	r.setACL(n.Canned, n.Grants)
 	if n.Policy != nil {
 		raw, err := marshal(op, key, newACLDocument(*n.Policy))

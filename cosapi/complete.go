@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 )
@@ -115,8 +114,9 @@ func completed(r *request, want assembly, a *answer) (Object, error) {
 	if err != nil {
 		return Object{}, err
 	}
-	var etag string
-	if err := scanFields(raw, "CompleteMultipartUploadResult", map[string]*string{"ETag": &etag}); err != nil {
+	var etag, location string
+	fields := map[string]*string{"ETag": &etag, "Location": &location}
+	if err := scanFields(raw, "CompleteMultipartUploadResult", fields); err != nil {
 		return Object{}, err
 	}
 	if etag == "" {
@@ -128,6 +128,7 @@ func completed(r *request, want assembly, a *answer) (Object, error) {
 		CRC64:     want.crc,
 		HasCRC64:  want.hasCRC,
 		VersionID: a.header.Get("x-cos-version-id"),
+		Location:  location,
 	}
 	stored, ok := readCRC(a.header)
 	if !ok {
@@ -140,62 +141,4 @@ func completed(r *request, want assembly, a *answer) (Object, error) {
 	}
 	o.CRC64, o.HasCRC64 = stored, true
 	return o, nil
-}
-
-// Parts are those that COS has of an upload, in order of number.
-func (c *Client) Parts(ctx context.Context, key, uploadID string) ([]Part, error) {
-	const op = "ListParts"
-	if err := checkPart(op, key, uploadID, 1); err != nil {
-		return nil, err
-	}
-	var parts []Part
-	for marker := 0; ; {
-		page, next, err := c.partsPage(ctx, key, uploadID, marker)
-		if err != nil {
-			return nil, err
-		}
-		parts = append(parts, page...)
-		if next == 0 {
-			return parts, nil
-		}
-		if next <= marker {
-			return nil, stuck(op, fmt.Sprintf("%s part %d", key, next))
-		}
-		marker = next
-	}
-}
-
-// partsPage is one page of Parts, and the marker of the next, 0 at the end.
-func (c *Client) partsPage(ctx context.Context, key, uploadID string, marker int) (page []Part, next int, err error) {
-	r := &request{op: "ListParts", method: http.MethodGet, key: key, class: classList, params: []Pair{{"uploadId", uploadID}}}
-	r.param("max-parts", fmt.Sprint(MaxListPage))
-	if marker > 0 {
-		r.param("part-number-marker", fmt.Sprint(marker))
-	}
-	r.param("encoding-type", "url")
-	r.accept = func(a *answer) error {
-		var doc struct {
-			XMLName              xml.Name `xml:"ListPartsResult"`
-			IsTruncated          boolean
-			NextPartNumberMarker int
-			Part                 []struct {
-				PartNumber int
-				ETag       string
-				Size       int64
-			}
-		}
-		if err := decode(r, a, &doc); err != nil {
-			return err
-		}
-		page, next = nil, 0
-		for _, p := range doc.Part {
-			page = append(page, Part{Number: p.PartNumber, ETag: unquote(p.ETag), Size: p.Size})
-		}
-		if doc.IsTruncated {
-			next = doc.NextPartNumberMarker
-		}
-		return nil
-	}
-	err = c.run(ctx, r)
-	return page, next, err
 }

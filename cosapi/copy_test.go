@@ -142,7 +142,8 @@ func TestUploadAndCopyParts(t *testing.T) {
 		c, w := newWire(t, reply(200, strings.ReplaceAll(copyAnswer, "CopyObjectResult", "CopyPartResult")))
 		part, err = c.CopyPart(t.Context(), "k", "id", 2, helloVersion, tc.r)
 		require.NoError(t, err, name)
-		require.Equal(t, Part{Number: 2, ETag: "abc", Size: tc.size, CRC64: 5981764153023615706, HasCRC64: true}, part)
+		require.Equal(t, Part{Number: 2, ETag: "abc", Size: tc.size, CRC64: 5981764153023615706, HasCRC64: true,
+			Modified: time.Date(2023, 11, 14, 22, 13, 20, 0, time.UTC)}, part)
 		require.Equal(t, tc.want, w.requests()[0].Header.Get("x-cos-copy-source-range"), name)
 	}
 	when := time.Date(2023, 11, 14, 22, 13, 20, 0, time.UTC)

@@ -36,7 +36,13 @@ type deleteObject struct {
 
 type deleteResult struct {
 	XMLName xml.Name `xml:"DeleteResult"`
-	Error   []struct {
+	Deleted []struct {
+		Key             string
+		VersionID       string `xml:"VersionId"`
+		DeleteMarker    boolean
+		MarkerVersionID string `xml:"DeleteMarkerVersionId"`
+	}
+	Error []struct {
 		Key       string
 		VersionID string `xml:"VersionId"`
 		Code      string
@@ -58,6 +64,25 @@ func (c *Client) DeleteMulti(ctx context.Context, keys []string) ([]DeleteFailur
 
 // DeleteVersions is DeleteMulti of versions.
 func (c *Client) DeleteVersions(ctx context.Context, ids []ObjectID) ([]DeleteFailure, error) {
+	return c.deleteAll(ctx, ids, nil)
+}
+
+// DeletedKey is a key that a DeleteVerbose deleted.
+type DeletedKey struct {
+	ObjectID
+	DeleteMarker    bool   // a delete marker was written or removed
+	MarkerVersionID string // of that marker
+}
+
+// DeleteVerbose is DeleteVersions with COS telling of the keys deleted too (the
+// seeds' delete_objects with Quiet false).
+func (c *Client) DeleteVerbose(ctx context.Context, ids []ObjectID) (deleted []DeletedKey, failures []DeleteFailure, err error) {
+	failures, err = c.deleteAll(ctx, ids, &deleted)
+	return deleted, failures, err
+}
+
+// deleteAll deletes, and appends what COS tells of it unless deleted is nil.
+func (c *Client) deleteAll(ctx context.Context, ids []ObjectID, deleted *[]DeletedKey) ([]DeleteFailure, error) {
 	for _, id := range ids {
 		if err := CheckKey(id.Key); err != nil {
 			return nil, err
@@ -74,17 +99,19 @@ func (c *Client) DeleteVersions(ctx context.Context, ids []ObjectID) ([]DeleteFa
 		return true
 	})
 	for batch := range slices.Chunk(ids, MaxListPage) {
-		failed, err := c.deleteBatch(ctx, batch)
+		failed, err := c.deleteBatch(ctx, batch, deleted)
 		failures = append(failures, failed...)
 		if err != nil {
 			return failures, err
 		}
 	}
 	for _, id := range single {
-		_, err := c.DeleteVersion(ctx, id.Key, id.VersionID)
+		d, err := c.DeleteVersion(ctx, id.Key, id.VersionID)
 		var failed *Error
 		if errors.As(err, &failed) {
 			failures = append(failures, DeleteFailure{id.Key, id.VersionID, failed})
+		} else if deleted != nil {
+			*deleted = append(*deleted, DeletedKey{id, d.DeleteMarker, d.VersionID})
 		}
 	}
 	return failures, ctx.Err()
@@ -92,9 +119,9 @@ func (c *Client) DeleteVersions(ctx context.Context, ids []ObjectID) ([]DeleteFa
 
 // deleteBatch deletes up to 1000 keys, and again those whose failure may
 // pass: a 200 with errors inside is no attempt that run would repeat.
-func (c *Client) deleteBatch(ctx context.Context, ids []ObjectID) (final []DeleteFailure, err error) {
+func (c *Client) deleteBatch(ctx context.Context, ids []ObjectID, deleted *[]DeletedKey) (final []DeleteFailure, err error) {
 	for attempt := 1; ; attempt++ {
-		failures, err := c.deleteOnce(ctx, ids)
+		failures, err := c.deleteOnce(ctx, ids, deleted)
 		if err != nil {
 			return final, err
 		}
@@ -117,9 +144,10 @@ func (c *Client) deleteBatch(ctx context.Context, ids []ObjectID) (final []Delet
 	}
 }
 
-// deleteOnce is one request, quiet: only errors are listed.
-func (c *Client) deleteOnce(ctx context.Context, ids []ObjectID) (failures []DeleteFailure, err error) {
-	doc := deleteRequest{Quiet: true, Objects: make([]deleteObject, len(ids))}
+// deleteOnce is one request, quiet if nobody asks for what was deleted: only
+// errors are listed.
+func (c *Client) deleteOnce(ctx context.Context, ids []ObjectID, deleted *[]DeletedKey) (failures []DeleteFailure, err error) {
+	doc := deleteRequest{Quiet: deleted == nil, Objects: make([]deleteObject, len(ids))}
 	for i, id := range ids {
 		doc.Objects[i] = deleteObject{Key: id.Key, VersionID: id.VersionID}
 	}
@@ -133,6 +161,9 @@ func (c *Client) deleteOnce(ctx context.Context, ids []ObjectID) (failures []Del
 		var result deleteResult
 		if err := decode(r, a, &result); err != nil {
 			return err
+		}
+		if deleted != nil {
+			result.appendTo(deleted)
 		}
 		failures = nil
 		for _, e := range result.Error {
@@ -149,6 +180,13 @@ func (c *Client) deleteOnce(ctx context.Context, ids []ObjectID) (failures []Del
 	}
 	err = c.run(ctx, r)
 	return failures, err
+}
+
+// appendTo appends the keys deleted.
+func (d deleteResult) appendTo(deleted *[]DeletedKey) {
+	for _, k := range d.Deleted {
+		*deleted = append(*deleted, DeletedKey{ObjectID{k.Key, k.VersionID}, bool(k.DeleteMarker), k.MarkerVersionID})
+	}
 }
 
 // inXML says that a document can carry the key. XML 1.0 has no control

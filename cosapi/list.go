@@ -19,6 +19,7 @@ type listResult struct {
 	NextMarker     string
 	CommonPrefixes []string
 	Contents       []listedObject
+	Asked          Echo
 }
 
 type listedObject struct {
@@ -29,6 +30,7 @@ type listedObject struct {
 	StorageClass  string
 	RestoreStatus string
 	VersionID     string `xml:"VersionId"`
+	Owner         Owner
 	IsLatest      boolean
 }
 
@@ -98,7 +100,7 @@ func (d *listResult) page() (Page, error) {
 		if err != nil {
 			return Page{}, err
 		}
-		page.Entries = append(page.Entries, Entry{Object: object})
+		page.Entries = append(page.Entries, Entry{Object: object, Owner: d.Contents[i].Owner})
 	}
 	for _, prefix := range d.CommonPrefixes {
 		key, err := dec(prefix)
@@ -108,6 +110,8 @@ func (d *listResult) page() (Page, error) {
 		page.Entries = append(page.Entries, Entry{Object: Object{Version: Version{Key: key}}, Prefix: true})
 	}
 	slices.SortFunc(page.Entries, func(a, b Entry) int { return cmp.Compare(a.Key, b.Key) })
+	d.Asked.EncodingType = d.EncodingType
+	page.Asked = d.Asked.decoded()
 	return page, d.setNext(&page, dec)
 }
 

@@ -32,10 +32,11 @@ func TestListMergesAndDecodes(t *testing.T) {
 	page, err := c.List(t.Context(), ListOptions{Prefix: "p q/", Delimiter: "/", Max: 3})
 	require.NoError(t, err)
 	require.Equal(t, Page{
-		Next: "p q/sub/",
+		Next:  "p q/sub/",
+		Asked: Echo{Bucket: "mybucket-1250000000", Prefix: "p q/", Delimiter: "/", EncodingType: "url", Max: 3},
 		Entries: []Entry{
 			{Object: Object{Version: Version{"p q/", "d41d8cd98f00b204e9800998ecf8427e", 0}, Attrs: Attrs{StorageClass: "STANDARD"},
-				Modified: time.Date(2023, 11, 14, 22, 13, 20, 0, time.UTC), Listed: true}},
+				Modified: time.Date(2023, 11, 14, 22, 13, 20, 0, time.UTC), Listed: true}, Owner: Owner{"1250000000", "1250000000"}},
 			{Object: Object{Version: Version{Key: "p q/b+/"}}, Prefix: true},
 			{Object: Object{Version: Version{"p q/c++.txt", helloETag, 11}, Attrs: Attrs{StorageClass: "STANDARD_IA"},
 				Modified: time.Date(2023, 11, 14, 22, 13, 21, 5e8, time.UTC), Listed: true}},

@@ -17,6 +17,18 @@ func (d *listResult) parse(raw []byte) error {
 			d.EncodingType, err = s.text()
 		case "NextMarker":
 			d.NextMarker, err = s.text()
+		case "Name":
+			d.Asked.Bucket, err = s.text()
+		case "Prefix":
+			d.Asked.Prefix, err = s.text()
+		case "Delimiter":
+			d.Asked.Delimiter, err = s.text()
+		case "Marker":
+			d.Asked.Marker, err = s.text()
+		case "MaxKeys":
+			var text string
+			text, err = s.text()
+			d.Asked.Max, _ = strconv.Atoi(text)
 		case "IsTruncated":
 			d.IsTruncated, err = s.boolean()
 		case "CommonPrefixes":
@@ -51,13 +63,33 @@ func (l *listedObject) parse(s *xmlScanner) error {
 		case "RestoreStatus":
 			l.RestoreStatus, err = s.text()
 		case "Size":
-			var text string
-			if text, err = s.text(); err == nil {
-				l.Size, err = strconv.ParseInt(strings.TrimSpace(text), 10, 64)
-			}
+			l.Size, err = s.number()
+		case "Owner":
+			l.Owner, err = s.owner()
 		}
 		return err
 	})
+}
+
+func (s *xmlScanner) number() (int64, error) {
+	text, err := s.text()
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+}
+
+func (s *xmlScanner) owner() (o Owner, err error) {
+	err = s.each(func(name []byte) (err error) {
+		switch string(name) {
+		case "ID":
+			o.ID, err = s.text()
+		case "DisplayName":
+			o.DisplayName, err = s.text()
+		}
+		return err
+	})
+	return o, err
 }
 
 func (s *xmlScanner) boolean() (boolean, error) {

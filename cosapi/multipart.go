@@ -36,9 +36,10 @@ func (c *Client) StartUpload(ctx context.Context, key string, o PutOptions) (upl
 
 // PartOptions are the rarer choices of a part.
 type PartOptions struct {
-	ContentMD5   bool   // as in PutOptions
-	TrafficLimit int64  // bit/s, 0: none
-	CustomerKey  []byte // of SSE-C, the one of StartUpload
+	ContentMD5   bool        // as in PutOptions
+	TrafficLimit int64       // bit/s, 0: none
+	CustomerKey  []byte      // of SSE-C, the one of StartUpload
+	Header       http.Header // sent as it is, such as a Content-MD5 known already
 }
 
 // UploadPart sends part number (1 to MaxParts) of an upload; sent again, it
@@ -55,7 +56,7 @@ func (c *Client) UploadPartWith(ctx context.Context, key, uploadID string, numbe
 	}
 	encryption := Encryption{CustomerKey: o.CustomerKey}
 	r, err := newPut(op, key, body, PutOptions{
-		Attrs: Attrs{Encryption: encryption}, ContentMD5: o.ContentMD5, TrafficLimit: o.TrafficLimit,
+		Attrs: Attrs{Encryption: encryption}, ContentMD5: o.ContentMD5, TrafficLimit: o.TrafficLimit, Header: o.Header,
 	})
 	if err != nil {
 		return Part{}, err
@@ -107,6 +108,7 @@ func (c *Client) CopyPartFrom(ctx context.Context, key, uploadID string, number 
 	r.accept = func(a *answer) error {
 		object, err := copied(r, src, a)
 		part.ETag, part.CRC64, part.HasCRC64 = object.ETag, object.CRC64, object.HasCRC64
+		part.Modified, part.SourceVersionID = object.Modified, a.header.Get("x-cos-copy-source-version-id")
 		return err
 	}
 	if err := c.run(ctx, r); err != nil {

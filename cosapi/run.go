@@ -14,6 +14,7 @@ import (
 // run sends r until it succeeds, cannot succeed, or MaxAttempts are used up
 // (cos-api.md 4.5). Every error it returns is an *Error.
 func (c *Client) run(ctx context.Context, r *request) error {
+	r.addHeader(ctx)
 	if err := r.check(); err != nil {
 		return err
 	}
@@ -100,6 +101,7 @@ func (c *Client) send(ctx context.Context, r *request, creds Credentials, call *
 	dog.pause()
 	call.Status, call.RequestID = resp.StatusCode, resp.Header.Get("x-cos-request-id")
 	call.Received = resp.ContentLength
+	r.tell(ctx, resp.StatusCode, resp.Header)
 	return &answer{
 		status: resp.StatusCode, header: resp.Header, length: resp.ContentLength,
 		body: watchedBody{resp.Body, dog},

@@ -57,6 +57,8 @@ type Object struct {
 	// Expiration is x-cos-expiration as sent: when a lifecycle rule of the
 	// bucket removes the object, and which; empty if none does.
 	Expiration string
+	// Location is the object's URL as CompleteUpload tells it; empty otherwise.
+	Location string
 	// Listed says that this came from a listing: Attrs holds only the
 	// storage class, the rest is unknown rather than empty.
 	Listed bool
@@ -66,6 +68,7 @@ type Object struct {
 // only Key is set, and it ends with the delimiter.
 type Entry struct {
 	Object
+	Owner  Owner
 	Prefix bool
 }
 
@@ -81,7 +84,8 @@ type ListOptions struct {
 // Page is one answer of a listing, objects and prefixes merged in key order.
 type Page struct {
 	Entries []Entry
-	Next    string // marker of the next page; empty on the last
+	Next    string // marker of the next page (NextMarker); empty on the last, where IsTruncated is false
+	Asked   Echo
 }
 
 // PutOptions are the choices of a write of content.
@@ -126,6 +130,11 @@ type Part struct {
 	Size     int64
 	CRC64    uint64 // of the bytes sent or answered; not known for parts of a listing
 	HasCRC64 bool
+	// Modified is when it was stored: of parts of a listing and of copies.
+	Modified time.Time
+	// SourceVersionID is the version a CopyPart read; empty if the source's
+	// bucket was never versioned.
+	SourceVersionID string
 }
 
 // Call is one finished attempt of a request, for Config.Observe.

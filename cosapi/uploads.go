@@ -32,7 +32,8 @@ type UploadsPage struct {
 	Uploads               []Upload
 	Prefixes              []string
 	NextKey, NextUploadID string // the markers of the next page
-	More                  bool   // there is one
+	More                  bool   // there is one (IsTruncated)
+	Asked                 Echo
 }
 
 // Uploads lists the open uploads of keys with that prefix, page by page as
@@ -92,6 +93,12 @@ type uploadsResult struct {
 	EncodingHyphenType string `xml:"Encoding-Type"`
 	EncodingHyphenLow  string `xml:"Encoding-type"`
 	IsTruncated        boolean
+	Bucket             string
+	Prefix             string
+	Delimiter          string
+	KeyMarker          string
+	UploadIDMarker     string `xml:"UploadIdMarker"`
+	MaxUploads         int
 	NextKeyMarker      string
 	NextUploadIDMarker string `xml:"NextUploadIdMarker"`
 	CommonPrefixes     []struct{ Prefix string }
@@ -105,7 +112,10 @@ type uploadsResult struct {
 }
 
 func (d *uploadsResult) page() (page UploadsPage, err error) {
-	dec := keyDecoder(d.EncodingType + d.EncodingHyphenType + d.EncodingHyphenLow)
+	encoding := d.EncodingType + d.EncodingHyphenType + d.EncodingHyphenLow
+	dec := keyDecoder(encoding)
+	page.Asked = Echo{Bucket: d.Bucket, Prefix: d.Prefix, Delimiter: d.Delimiter, Marker: d.KeyMarker,
+		UploadIDMarker: d.UploadIDMarker, EncodingType: encoding, Max: d.MaxUploads}.decoded()
 	for _, u := range d.Upload {
 		key, err := dec(u.Key)
 		if err != nil {

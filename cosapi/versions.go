@@ -22,6 +22,7 @@ type ObjectVersion struct {
 	Object
 	Latest       bool
 	DeleteMarker bool
+	Owner        Owner
 }
 
 // VersionsPage is one answer of that listing: keys ascending, within a key
@@ -85,7 +86,7 @@ func (d *versionsResult) page() (page VersionsPage, err error) {
 		if err != nil {
 			return page, err
 		}
-		page.Versions = append(page.Versions, ObjectVersion{Object: object, Latest: bool(row.IsLatest), DeleteMarker: marker})
+		page.Versions = append(page.Versions, ObjectVersion{Object: object, Latest: bool(row.IsLatest), DeleteMarker: marker, Owner: row.Owner})
 	}
 	for _, p := range d.CommonPrefixes {
 		prefix, err := dec(p.Prefix)

@@ -14,21 +14,28 @@ type plainList struct {
 	EncodingType   string
 	IsTruncated    boolean
 	NextMarker     string
+	Name           string
+	Prefix         string
+	Delimiter      string
+	Marker         string
+	MaxKeys        int
 	CommonPrefixes []struct{ Prefix string }
 	Contents       []struct {
 		Key, LastModified, ETag, StorageClass, RestoreStatus string
 		Size                                                 int64
+		Owner                                                Owner
 	}
 }
 
 func (p plainList) result() listResult {
-	d := listResult{EncodingType: p.EncodingType, IsTruncated: p.IsTruncated, NextMarker: p.NextMarker}
+	d := listResult{EncodingType: p.EncodingType, IsTruncated: p.IsTruncated, NextMarker: p.NextMarker,
+		Asked: Echo{Bucket: p.Name, Prefix: p.Prefix, Delimiter: p.Delimiter, Marker: p.Marker, Max: p.MaxKeys}}
 	for _, c := range p.CommonPrefixes {
 		d.CommonPrefixes = append(d.CommonPrefixes, c.Prefix)
 	}
 	for _, c := range p.Contents {
 		d.Contents = append(d.Contents, listedObject{Key: c.Key, LastModified: c.LastModified, ETag: c.ETag,
-			StorageClass: c.StorageClass, RestoreStatus: c.RestoreStatus, Size: c.Size})
+			StorageClass: c.StorageClass, RestoreStatus: c.RestoreStatus, Size: c.Size, Owner: c.Owner})
 	}
 	return d
 }

@@ -25,6 +25,7 @@ type Server struct {
 	Faults      *Faults
 
 	http *httptest.Server
+	now  func() time.Time // the server's clock
 }
 
 // Option changes how NewServer makes its server.
@@ -64,6 +65,7 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 	for _, o := range opts {
 		o(&cfg)
 	}
+	s.now = cfg.Now
 	var err error
 	s.Server, err = cosserver.New(cfg)
 	require.NoError(t, err)
