@@ -40,6 +40,24 @@ func (l *leaf) learnAccess(key string) error {
 	return nil
 }
 
+// learnAccess of a directory is that of its marker.
+func (d *dirNode) learnAccess(key string) error {
+	d.mu.Lock()
+	known := d.acl.known || !d.marker
+	d.mu.Unlock()
+	if known {
+		return nil
+	}
+	a, err := d.fs.askAccess(prefixOf(key))
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.acl = a
+	return nil
+}
+
 func (f *FS) askAccess(key string) (access, error) {
 	acl, err := f.bucket.ACL(f.ctx, key)
 	switch {
@@ -153,5 +171,11 @@ func (d *dirNode) setAccess(canned string) error {
 		return err
 	}
 	defer release()
-	return d.fs.bucket.PutACL(d.fs.ctx, prefixOf(key), cosapi.NewACL{Canned: canned})
+	if err := d.fs.bucket.PutACL(d.fs.ctx, prefixOf(key), cosapi.NewACL{Canned: canned}); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	d.acl = access{known: true, canned: canned}
+	d.mu.Unlock()
+	return nil
 }

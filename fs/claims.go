@@ -2,8 +2,11 @@ package fs
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
+
+	"cosfs/cosapi"
 )
 
 // claims serialises long work on parts of the bucket. Storing, renaming,
@@ -78,6 +81,47 @@ func overlapsAny(cl *claim, earlier []*claim) bool {
 	}
 	return false
 }
+
+// own claims keys that are made from the tree. A rename may move a directory
+// above them while the claim waits, so they are made again when it is granted,
+// until they are what was claimed. An error of keys ends it.
+func (f *FS) own(keys func() ([]string, error)) (owned []string, release func(), err error) {
+	for {
+		want, err := keys()
+		if err != nil {
+			return nil, nil, err
+		}
+		release, err := f.claims.acquire(f.ctx, want...)
+		if err != nil {
+			return nil, nil, err
+		}
+		if now, err := keys(); err == nil && slices.Equal(now, want) {
+			return want, release, nil
+		}
+		release()
+	}
+}
+
+// claim claims a node's key. ok is false when it has no name any more.
+func (n *node) claim() (key string, release func(), ok bool, err error) {
+	owned, release, err := n.fs.own(func() ([]string, error) {
+		key, named := n.key()
+		if !named {
+			return nil, errNoName
+		}
+		return []string{key}, nil
+	})
+	switch {
+	case err == errNoName:
+		return "", nil, false, nil
+	case err != nil:
+		return "", nil, true, err
+	}
+	return owned[0], release, true, nil
+}
+
+// errNoName is what an operation on a name that was removed gives.
+const errNoName = cosapi.NotFound
 
 // overlap says whether two keys or subtrees have a key in common. A subtree
 // "a/" holds its own directory "a" too.

@@ -2,6 +2,7 @@ package fs
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -21,6 +22,7 @@ type dirNode struct {
 	attr   attr
 	info   cosapi.Object // the marker, if marker is set
 	marker bool
+	acl    access // the marker's
 	// kids are the nodes handed to the kernel below this directory. There is
 	// one per name, so that all opens of a file meet in one node.
 	kids map[string]inode
@@ -49,7 +51,7 @@ func (d *dirNode) matches(_ cosapi.Object, dir bool) bool { return dir }
 
 // refresh takes over a marker's attributes; an implied directory keeps what
 // it has.
-func (d *dirNode) refresh(o cosapi.Object) {
+func (d *dirNode) refresh(o cosapi.Object, _ time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if o.ETag == "" || d.marker && o.Version == d.info.Version && o.Modified.Equal(d.info.Modified) {
@@ -134,9 +136,34 @@ func (d *dirNode) child(name string) (inode, time.Duration, error) {
 		return nil, 0, syscall.ENAMETOOLONG
 	}
 	if n, ok := f.overlay.get(key, name); ok {
+		d.setKid(name, n)
 		return n, f.cfg.AttrTTL, nil
 	}
 	said, err := f.names.Lookup(f.ctx, join(key, name))
+	if err != nil {
+		return nil, 0, err
+	}
+	if old := d.kid(name); old != nil && !old.matches(said.Object, said.Dir) {
+		return d.superseding(join(key, name), name)
+	}
+	return d.adopt(name, said), said.Until.Sub(f.now()), nil
+}
+
+// superseding gives the node of a name of which the bucket seems to have
+// another version than the node there is. It may be ours, just made: the
+// operation that made it has claimed the key, so it is over once the claim is
+// granted, and the question is asked again.
+func (d *dirNode) superseding(key, name string) (inode, time.Duration, error) {
+	f := d.fs
+	release, err := f.claims.acquire(f.ctx, key)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer release()
+	if n, ok := f.overlay.get(strings.TrimSuffix(key[:len(key)-len(name)], "/"), name); ok {
+		return n, f.cfg.AttrTTL, nil
+	}
+	said, err := f.names.Lookup(f.ctx, key)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -146,15 +173,16 @@ func (d *dirNode) child(name string) (inode, time.Duration, error) {
 // adopt gives the node for what the bucket says of a name: the one there is,
 // or, when the bucket has something else by now, a new one (promise 4).
 func (d *dirNode) adopt(name string, said cache.Name) inode {
+	at := said.Until.Add(-d.fs.cfg.AttrTTL)
 	d.mu.Lock()
 	old := d.kids[name]
 	d.mu.Unlock()
 	if old != nil && old.matches(said.Object, said.Dir) {
-		old.refresh(said.Object)
+		old.refresh(said.Object, at)
 		return old
 	}
 
-	n := d.fs.newNode(said)
+	n := d.fs.newNode(said, at)
 	d.fs.tree.Lock()
 	n.base().parent, n.base().name = d, name
 	d.fs.tree.Unlock()
@@ -172,7 +200,7 @@ func (d *dirNode) adopt(name string, said cache.Name) inode {
 }
 
 // newNode makes a node of the type that the bucket says a name has.
-func (f *FS) newNode(said cache.Name) inode {
+func (f *FS) newNode(said cache.Name, at time.Time) inode {
 	if said.Dir {
 		d := newDir(f)
 		d.attr = attrOf(said.Object, syscall.S_IFDIR, f.defaults)
@@ -186,15 +214,15 @@ func (f *FS) newNode(said cache.Name) inode {
 	switch typ := attrOf(said.Object, syscall.S_IFREG, f.defaults).typ(); typ {
 	case syscall.S_IFREG:
 		n := newFile(f)
-		n.refresh(said.Object)
+		n.refresh(said.Object, at)
 		return n
 	case syscall.S_IFLNK:
 		n := newLink(f)
-		n.refresh(said.Object)
+		n.refresh(said.Object, at)
 		return n
 	default:
 		n := newSpecial(f, typ)
-		n.refresh(said.Object)
+		n.refresh(said.Object, at)
 		return n
 	}
 }

@@ -13,27 +13,24 @@ import (
 
 // dirHandle is one open directory. Entries come in byte order of their names,
 // the bucket's rows page by page with the overlay merged in. The offset of an
-// entry is its number in that order; every checkpoint entries the handle
-// remembers a name, so that seekdir(3) to any offset reads a page at most.
+// entry is its number in that order.
 type dirHandle struct {
 	dir *dirNode
 
 	mu      sync.Mutex // guards what follows; innermost but for what entries ask
 	off     uint64     // entries given so far, "." and ".." included
-	after   string     // the name given last
 	rows    []cache.Row
 	asked   string // the name after which the bucket's next rows come
 	more    bool   // there are such rows
 	changes []named
-	marks   []string // marks[i] is the name before the entry number i*checkpoint
+	given   trail // the names at the offsets up to off
 }
 
-const checkpoint = 1024 // entries
+const dots = 2 // the entries "." and "..", which come first
 
 // OpendirHandle opens the directory; the first read asks for rows.
 func (d *dirNode) OpendirHandle(context.Context, uint32) (fusefs.FileHandle, uint32, syscall.Errno) {
-	h := &dirHandle{dir: d, marks: []string{""}}
-	return h, 0, 0
+	return &dirHandle{dir: d}, 0, 0
 }
 
 // Readdirent gives the next entry, nil at the end.
@@ -49,8 +46,8 @@ func (h *dirHandle) Readdirent(context.Context) (*fuse.DirEntry, syscall.Errno) 
 
 // next gives the next entry; the caller holds h.mu.
 func (h *dirHandle) next() (*fuse.DirEntry, error) {
-	if h.off < 2 {
-		name := [2]string{".", ".."}[h.off]
+	if h.off < dots {
+		name := [dots]string{".", ".."}[h.off]
 		h.off++
 		return &fuse.DirEntry{Name: name, Mode: syscall.S_IFDIR, Ino: h.dir.ino, Off: h.off}, nil
 	}
@@ -58,18 +55,15 @@ func (h *dirHandle) next() (*fuse.DirEntry, error) {
 	if e == nil || err != nil {
 		return nil, err
 	}
-	h.after = e.Name
+	h.given.add(e.Name)
 	h.off++
 	e.Off = h.off
-	if i := h.off - 2; i%checkpoint == 0 && uint64(len(h.marks)) == i/checkpoint {
-		h.marks = append(h.marks, e.Name)
-	}
 	return e, nil
 }
 
 // merged gives the entry after h.after from rows and changes.
 func (h *dirHandle) merged() (*fuse.DirEntry, error) {
-	if h.off == 2 && h.after == "" {
+	if h.off == dots {
 		if err := h.start(""); err != nil {
 			return nil, err
 		}
@@ -115,7 +109,7 @@ func (d *dirNode) rowEntry(row cache.Row) *fuse.DirEntry {
 // start takes the changes and the first page of rows after a name.
 func (h *dirHandle) start(after string) error {
 	key, ok := h.dir.key()
-	h.after, h.asked, h.rows, h.more = after, after, nil, false
+	h.asked, h.rows, h.more = after, nil, false
 	if !ok {
 		h.changes = nil
 		return nil // a removed directory is empty
@@ -153,26 +147,12 @@ func (h *dirHandle) Seekdir(_ context.Context, off uint64) syscall.Errno {
 }
 
 func (h *dirHandle) seek(off uint64) error {
-	if off < 2 {
-		h.off, h.after = off, ""
-		h.rows, h.changes, h.more = nil, nil, false
-		return nil
+	last, ok := h.given.cut(max(off, dots) - dots)
+	if !ok {
+		return syscall.EINVAL // no entry of this listing had it
 	}
-	mark := min((off-2)/checkpoint, uint64(len(h.marks)-1))
-	if err := h.start(h.marks[mark]); err != nil {
-		return err
-	}
-	h.off = 2 + mark*checkpoint
-	if mark == 0 && off == 2 {
-		h.after = ""
-		return nil
-	}
-	for h.off < off {
-		if e, err := h.next(); err != nil || e == nil {
-			return err
-		}
-	}
-	return nil
+	h.off = off
+	return h.start(last)
 }
 
 // Fsyncdir has nothing to wait for: operations on names have reached COS when

@@ -3,7 +3,6 @@ package fs
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"sync"
 	"syscall"
@@ -48,7 +47,7 @@ func errno(err error) syscall.Errno {
 	var kind cosapi.Kind
 	var api *cosapi.Error
 	switch {
-	case err == nil, errors.Is(err, io.EOF):
+	case err == nil:
 		return 0
 	case errors.Is(err, writeback.Conflict):
 		return syscall.ESTALE

@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	fusefs "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -31,7 +32,8 @@ type fileNode struct {
 
 	// Guarded by leaf.mu.
 	staged           *writeback.File
-	pin              *pin // the version that reads use while staged is nil
+	ending           chan struct{} // closed when the end of staged is over; nil when it is not under way
+	pin              *pin          // the version that reads use while staged is nil
 	handles, writers int
 	gone             bool // the name was removed: nothing is stored any more
 }
@@ -67,12 +69,20 @@ func (n *fileNode) getattr(out *fuse.Attr) {
 }
 
 // refresh leaves a file alone that was staged since the bucket was asked.
-func (n *fileNode) refresh(o cosapi.Object) {
+func (n *fileNode) refresh(o cosapi.Object, at time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.staged == nil {
-		n.setInfoLocked(o)
+		n.setInfoLocked(o, at)
 	}
+}
+
+// matches: a staged file is what its name means, whatever the bucket says.
+func (n *fileNode) matches(o cosapi.Object, dir bool) bool {
+	n.mu.Lock()
+	staged := n.staged != nil
+	n.mu.Unlock()
+	return staged || n.leaf.matches(o, dir)
 }
 
 func (n *fileNode) sizeLocked() int64 {
@@ -113,8 +123,14 @@ func (n *node) label() string {
 // is none.
 func (n *fileNode) stage() (*writeback.File, error) {
 	n.fs.tree.RLock() // so that no rename moves the name away meanwhile
-	defer n.fs.tree.RUnlock()
 	n.mu.Lock()
+	for n.ending != nil {
+		n.fs.tree.RUnlock()
+		n.waitUnlock()
+		n.fs.tree.RLock()
+		n.mu.Lock()
+	}
+	defer n.fs.tree.RUnlock()
 	defer n.mu.Unlock()
 	if n.staged != nil {
 		return n.staged, nil
@@ -123,9 +139,10 @@ func (n *fileNode) stage() (*writeback.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	staged.Checked(n.confirmed)
 	n.staged = staged
 	n.unpinLocked()
-	if dir, ok := n.dirKeyLocked(); ok {
+	if dir, ok := n.dirKeyLocked(); ok && !n.superseded.Load() {
 		n.fs.overlay.set(dir, n.name, n)
 	}
 	return staged, nil
@@ -161,10 +178,28 @@ func (n *fileNode) read(p []byte, off int64) (int, error) {
 	}
 }
 
+// stagedNow gives the staged file, nil if there is none, and waits for the end
+// of one that is ending. The caller holds no lock.
 func (n *fileNode) stagedNow() *writeback.File {
-	n.mu.Lock()
+	n.lock()
 	defer n.mu.Unlock()
 	return n.staged
+}
+
+// lock locks n.mu when no staged file is ending. The caller holds no lock.
+func (n *fileNode) lock() {
+	n.mu.Lock()
+	for n.ending != nil {
+		n.waitUnlock()
+		n.mu.Lock()
+	}
+}
+
+// waitUnlock unlocks n.mu and waits for the end of the staged file.
+func (n *fileNode) waitUnlock() {
+	ended := n.ending
+	n.mu.Unlock()
+	<-ended
 }
 
 // acquire gives the staged file, or else the pinned version, to be given back
@@ -210,15 +245,20 @@ func (p *pin) closeLocked() {
 
 // truncate changes the size of the staged content.
 func (n *fileNode) truncate(ctx context.Context, size int64) error {
-	staged, err := n.stage()
-	if err != nil {
+	for {
+		staged, err := n.stage()
+		if err != nil {
+			return err
+		}
+		err = staged.Truncate(n.fs.ctx, size)
+		if errors.Is(err, os.ErrClosed) {
+			continue // it has just become the stored version
+		}
+		if err == nil {
+			n.changed(ctx, staged)
+		}
 		return err
 	}
-	if err := staged.Truncate(n.fs.ctx, size); err != nil {
-		return err
-	}
-	n.changed(ctx, staged)
-	return nil
 }
 
 // changed records in the attributes that a program changed the content.

@@ -2,7 +2,9 @@ package fs
 
 import (
 	"context"
+	"errors"
 	"io"
+	"os"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -87,10 +89,7 @@ func (h *fileHandle) Release(context.Context) syscall.Errno {
 // closed counts a handle off. The last of a file without a name leaves its
 // staged content to the caller to discard.
 func (n *fileNode) closed(writer bool) (orphan *writeback.File) {
-	n.fs.tree.RLock()
-	defer n.fs.tree.RUnlock()
-	n.mu.Lock()
-	defer n.mu.Unlock()
+	n.lock()
 	n.handles--
 	if writer {
 		n.writers--
@@ -98,14 +97,18 @@ func (n *fileNode) closed(writer bool) (orphan *writeback.File) {
 	if n.handles == 0 {
 		n.unpinLocked()
 	}
-	switch {
-	case n.staged == nil:
-	case n.gone && n.handles == 0:
+	if n.gone && n.handles == 0 && !n.keptLocked() {
 		orphan, n.staged = n.staged, nil
-	case !n.gone && n.writers == 0:
-		n.finishLocked()
 	}
+	n.mu.Unlock()
+	n.finish()
 	return orphan
+}
+
+// keptLocked says that a file without a name is not to be discarded: somebody
+// else's took its name, and ours could not be stored beside it.
+func (n *fileNode) keptLocked() bool {
+	return n.superseded.Load() && n.staged != nil && n.staged.Dirty()
 }
 
 // discard drops the staged content of a file without a name.
@@ -129,29 +132,34 @@ func (h *fileHandle) Allocate(ctx context.Context, off, size uint64, mode uint32
 	return 0
 }
 
-// Lseek finds data and holes. A stored version has no holes that COS would
-// tell of: it is data from end to end.
+// Lseek finds data and holes.
 func (h *fileHandle) Lseek(_ context.Context, off uint64, whence uint32) (uint64, syscall.Errno) {
-	n := h.node
-	n.mu.Lock()
+	for {
+		at, err := h.node.seek(int64(off), whence)
+		if errors.Is(err, os.ErrClosed) {
+			continue // the staged file has just become the stored one
+		}
+		return uint64(at), h.node.fail("lseek", err)
+	}
+}
+
+// seek finds the next data or hole. A stored version has no holes that COS
+// would tell of: it is data from end to end.
+func (n *fileNode) seek(off int64, whence uint32) (int64, error) {
+	n.lock()
 	staged, size := n.staged, n.sizeLocked()
 	n.mu.Unlock()
-	if int64(off) >= size || int64(off) < 0 {
-		return 0, syscall.ENXIO
-	}
-	var at int64
-	var err error
 	switch {
+	case off < 0 || off >= size:
+		return 0, syscall.ENXIO
 	case whence == unix.SEEK_DATA && staged != nil:
-		at, err = staged.SeekData(int64(off))
+		return staged.SeekData(off)
 	case whence == unix.SEEK_HOLE && staged != nil:
-		at, err = staged.SeekHole(int64(off))
+		return staged.SeekHole(off)
 	case whence == unix.SEEK_DATA:
-		at = int64(off)
+		return off, nil
 	case whence == unix.SEEK_HOLE:
-		at = size
-	default:
-		return 0, syscall.EINVAL
+		return size, nil
 	}
-	return uint64(at), n.fail("lseek", err)
+	return 0, syscall.EINVAL
 }

@@ -1,8 +1,9 @@
 package fs
 
 import (
-	"bytes"
 	"context"
+	"errors"
+	"strings"
 	"syscall"
 
 	fusefs "github.com/hanwen/go-fuse/v2/fs"
@@ -38,7 +39,7 @@ func (d *dirNode) mayMake(name string, slash int) (dir string, err error) {
 	}
 	dir, ok := d.key()
 	if !ok {
-		return "", cosapi.NotFound // the directory itself was removed
+		return "", errNoName // the directory itself was removed
 	}
 	return dir, checkName(dir, name, slash)
 }
@@ -56,45 +57,79 @@ func (d *dirNode) hang(name string, n inode) {
 // sent for it here.
 func (d *dirNode) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fusefs.Inode, fusefs.FileHandle, uint32, syscall.Errno) {
 	f := d.fs
-	dir, err := d.mayMake(name, 0)
-	if err != nil {
-		return nil, nil, 0, f.fail("create", join(dir, name), err)
-	}
 	n := newFile(f)
 	n.attr = d.newAttr(ctx, syscall.S_IFREG|mode&07777)
 	n.info.ContentType = contentType(name)
 	n.info.StorageClass = f.cfg.StorageClass
 	n.acl = access{known: true, canned: f.cfg.ACL}
-	n.staged, err = f.stage.Create(join(dir, name), n.putOptionsLocked())
-	if err != nil {
-		return nil, nil, 0, f.fail("create", join(dir, name), err)
+	if err := d.hangStaged(name, n); err != nil {
+		return nil, nil, 0, f.fail("create", d.keyOf(name), err)
 	}
-	d.hang(name, n)
-	f.overlay.set(dir, name, n)
 	h := n.newHandle(flags)
 	return d.enter(ctx, n, f.cfg.AttrTTL, out), h, h.fuseFlags(), 0
 }
 
+// hangStaged stages a new file and gives it its place in one step, so that no
+// rename of the directory comes between its key and its entry.
+func (d *dirNode) hangStaged(name string, n *fileNode) error {
+	f := d.fs
+	f.tree.Lock()
+	defer f.tree.Unlock()
+	if f.cfg.ReadOnly {
+		return syscall.EROFS
+	}
+	dir, ok := d.keyLocked()
+	if !ok {
+		return errNoName
+	}
+	if err := checkName(dir, name, 0); err != nil {
+		return err
+	}
+	staged, err := f.stage.Create(join(dir, name), n.putOptionsLocked())
+	if err != nil {
+		return err
+	}
+	n.staged, n.parent, n.name = staged, d, name
+	f.overlay.set(dir, name, n)
+	d.setKid(name, n)
+	d.touch()
+	return nil
+}
+
 // Mkdir puts a directory's marker.
 func (d *dirNode) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
-	f := d.fs
-	dir, err := d.mayMake(name, 1)
-	if err != nil {
-		return nil, f.fail("mkdir", join(dir, name), err)
-	}
-	n := newDir(f)
+	n := newDir(d.fs)
 	n.attr = d.newAttr(ctx, syscall.S_IFDIR|mode&07777)
-	key := join(dir, name)
-	release, err := f.claims.acquire(f.ctx, key)
+	if err := d.mkdir(name, n); err != nil {
+		return nil, d.fs.fail("mkdir", d.keyOf(name), err)
+	}
+	return d.enter(ctx, n, d.fs.cfg.AttrTTL, out), 0
+}
+
+func (d *dirNode) mkdir(name string, n *dirNode) error {
+	key, release, err := d.ownName(name, 1)
 	if err != nil {
-		return nil, f.fail("mkdir", key, err)
+		return err
 	}
 	defer release()
-	if err := n.putMarker(key); err != nil {
-		return nil, f.fail("mkdir", key, err)
+	if err := n.putMarker(key, true); err != nil {
+		return err
 	}
+	n.acl = access{known: true, canned: d.fs.cfg.ACL}
 	d.hang(name, n)
-	return d.enter(ctx, n, f.cfg.AttrTTL, out), 0
+	return nil
+}
+
+// ownName checks a new name and claims its key.
+func (d *dirNode) ownName(name string, slash int) (key string, release func(), err error) {
+	owned, release, err := d.fs.own(func() ([]string, error) {
+		dir, err := d.mayMake(name, slash)
+		return []string{join(dir, name)}, err
+	})
+	if err != nil {
+		return "", nil, err
+	}
+	return owned[0], release, nil
 }
 
 // Symlink puts an object whose body is the target, as Tencent's cosfs writes
@@ -133,64 +168,97 @@ func (d *dirNode) Mknod(ctx context.Context, name string, mode, dev uint32, out 
 // putLeaf stores a new object with its body at once and hangs its node.
 func (d *dirNode) putLeaf(name string, l *leaf, n inode, body string) error {
 	f := d.fs
-	dir, err := d.mayMake(name, 0)
-	if err != nil {
-		return err
-	}
-	key := join(dir, name)
-	release, err := f.claims.acquire(f.ctx, key)
+	key, release, err := d.ownName(name, 0)
 	if err != nil {
 		return err
 	}
 	defer release()
-	o := cosapi.PutOptions{ACL: f.cfg.ACL, ForbidOverwrite: true}
+	o := cosapi.PutOptions{ACL: f.cfg.ACL}
 	o.Attrs = withAttr(cosapi.Attrs{ContentType: defaultContentType, StorageClass: f.cfg.StorageClass}, l.attr)
-	info, err := f.bucket.Put(f.ctx, key, bytes.NewReader([]byte(body)), o)
+	info, err := f.putNew(key, body, o)
 	if err != nil {
 		return err
 	}
-	info.Attrs = o.Attrs
-	l.info, l.acl = info, access{known: true, canned: f.cfg.ACL}
-	f.names.Learn(info)
+	l.info, l.acl, l.confirmed = info, access{known: true, canned: f.cfg.ACL}, f.now()
 	d.hang(name, n)
 	return nil
 }
 
-// putMarker stores the directory's attributes in its marker object. The
-// caller holds the claim of key.
-func (d *dirNode) putMarker(key string) error {
+// putNew stores a small object under a key that must be free, as far as the
+// endpoint can see to that.
+func (f *FS) putNew(key, body string, o cosapi.PutOptions) (cosapi.Object, error) {
+	o.ForbidOverwrite = true
+	info, err := f.put(key, body, o)
+	if errors.Is(err, cosapi.Unsupported) {
+		o.ForbidOverwrite = false
+		info, err = f.put(key, body, o)
+	}
+	return info, err
+}
+
+// put stores a small object, and tells Names of it.
+func (f *FS) put(key, body string, o cosapi.PutOptions) (cosapi.Object, error) {
+	info, err := f.bucket.Put(f.ctx, key, strings.NewReader(body), o)
+	if err != nil {
+		return cosapi.Object{}, err
+	}
+	info.Attrs = o.Attrs
+	f.names.Learn(info)
+	return info, nil
+}
+
+// putMarker stores the directory's attributes in its marker object; one that
+// is new must not be there yet. The caller holds the claim of key.
+func (d *dirNode) putMarker(key string, isNew bool) error {
 	d.mu.Lock()
 	o := cosapi.PutOptions{Attrs: withAttr(d.info.Attrs, d.attr), ACL: d.fs.cfg.ACL}
+	d.acl.into(&o)
 	d.mu.Unlock()
 	o.ContentType = dirContentType
-	info, err := d.fs.bucket.Put(d.fs.ctx, prefixOf(key), bytes.NewReader(nil), o)
+	put := d.fs.put
+	if isNew {
+		put = d.fs.putNew
+	}
+	info, err := put(prefixOf(key), "", o)
 	if err != nil {
 		return err
 	}
-	info.Attrs = o.Attrs
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.info, d.marker = info, true
-	d.mu.Unlock()
-	d.fs.names.Learn(info)
 	return nil
 }
 
 // keep puts the marker of a directory that is only implied by the keys below
 // it, so that it does not vanish with the last of them.
 func (d *dirNode) keep() error {
-	d.mu.Lock()
-	marked := d.marker
-	d.mu.Unlock()
-	key, ok := d.key()
-	if marked || !ok || d == d.fs.root {
+	if d == d.fs.root || d.marked() {
 		return nil
 	}
-	release, err := d.fs.claims.acquire(d.fs.ctx, key)
-	if err != nil {
+	key, release, ok, err := d.claim()
+	if err != nil || !ok {
 		return err
 	}
 	defer release()
-	return d.putMarker(key)
+	return d.keepClaimed(key)
+}
+
+// keepClaimed is keep for a caller that holds the claim of key.
+func (d *dirNode) keepClaimed(key string) error {
+	if d.marked() {
+		return nil
+	}
+	err := d.putMarker(key, true)
+	if errors.Is(err, cosapi.Exists) {
+		return nil // another host was quicker
+	}
+	return err
+}
+
+func (d *dirNode) marked() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.marker
 }
 
 // Link refuses: two keys cannot share one object.

@@ -21,9 +21,10 @@ type inode interface {
 	// getattr fills in what stat(2) shows.
 	getattr(out *fuse.Attr)
 	// matches says whether the node stands for what the bucket has under its
-	// name; if it does, refresh takes over attributes that changed.
+	// name; if it does, refresh takes over attributes that changed, as the
+	// bucket gave them at a time.
 	matches(o cosapi.Object, dir bool) bool
-	refresh(o cosapi.Object)
+	refresh(o cosapi.Object, at time.Time)
 }
 
 // node is what all types share: a number, never used twice, and a place.
@@ -83,11 +84,18 @@ func (n *node) keyLocked() (string, bool) {
 	return join(dir, n.name), ok
 }
 
-// OnForget takes the node out of its directory when the kernel has forgotten it.
+// OnForget takes the node out of its directory when the kernel has forgotten
+// it, unless it is staged: then lookups must find this very node again.
 func (n *node) OnForget() {
-	if dir, name, ok := n.place(); ok {
-		dir.dropKid(name, n)
+	dir, name, ok := n.place()
+	if !ok {
+		return
 	}
+	key, _ := dir.key()
+	if staged, ok := n.fs.overlay.get(key, name); ok && staged.base() == n {
+		return
+	}
+	dir.dropKid(name, n)
 }
 
 // join gives the key of a name in a directory.
@@ -130,10 +138,11 @@ func checkName(dir, name string, slash int) error {
 type leaf struct {
 	node
 
-	mu   sync.Mutex    // guards what follows; between fs.tree and writeback's locks
-	info cosapi.Object // the version in the bucket; without ETag there is none yet
-	attr attr
-	acl  access
+	mu        sync.Mutex    // guards what follows; between fs.tree and writeback's locks
+	info      cosapi.Object // the version in the bucket; without ETag there is none yet
+	confirmed time.Time     // when the bucket last said so
+	attr      attr
+	acl       access
 }
 
 func (l *leaf) getattr(out *fuse.Attr) {
@@ -148,14 +157,15 @@ func (l *leaf) matches(o cosapi.Object, dir bool) bool {
 	return !dir && sameContent(l.info, o) && attrOf(o, syscall.S_IFREG, l.fs.defaults).typ() == l.typ
 }
 
-func (l *leaf) refresh(o cosapi.Object) {
+func (l *leaf) refresh(o cosapi.Object, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.setInfoLocked(o)
+	l.setInfoLocked(o, at)
 }
 
 // setInfoLocked takes over what the bucket says of the object.
-func (l *leaf) setInfoLocked(o cosapi.Object) {
+func (l *leaf) setInfoLocked(o cosapi.Object, at time.Time) {
+	l.confirmed = at
 	if l.info.Version == o.Version && !o.HasCRC64 {
 		o.CRC64, o.HasCRC64 = l.info.CRC64, l.info.HasCRC64
 	}

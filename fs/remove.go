@@ -35,7 +35,7 @@ func (d *dirNode) unlink(name string) error {
 		return err
 	}
 	if !ok {
-		return cosapi.NotFound
+		return errNoName
 	}
 	defer release()
 	if file, ok := n.(*fileNode); ok {
@@ -44,7 +44,7 @@ func (d *dirNode) unlink(name string) error {
 	if err := d.fs.delete(key); err != nil {
 		return err
 	}
-	n.base().unhang()
+	n.base().unhang(nil)
 	return nil
 }
 
@@ -70,7 +70,6 @@ func (n *fileNode) unlink(key string) error {
 			return err
 		}
 	}
-	n.unhang()
 	n.orphan()
 	return nil
 }
@@ -86,9 +85,7 @@ func (n *fileNode) mayExist() bool {
 // and no upload of it is under way or begins before resume is called, which is
 // for when the name stays after all. The caller holds the claim of its key.
 func (n *fileNode) giveWay() (resume func(), err error) {
-	if err := n.retain(); err != nil {
-		return nil, err
-	}
+	n.retain()
 	staged := n.stagedNow()
 	if staged == nil {
 		return func() {}, nil
@@ -96,64 +93,83 @@ func (n *fileNode) giveWay() (resume func(), err error) {
 	return staged.Hold(n.fs.ctx)
 }
 
-// orphan makes a file one without a name: nothing of it is stored any more,
-// and its last handle takes the staged content with it.
+// orphan takes the name from a file, after COS has: nothing of it is stored
+// any more, and its last handle takes the staged content with it.
 func (n *fileNode) orphan() {
-	n.mu.Lock()
-	n.gone = true
-	n.attr.ctime = n.fs.now()
+	n.waitEnding()
 	var staged *writeback.File
-	if n.handles == 0 {
-		staged, n.staged = n.staged, nil
-	}
-	n.mu.Unlock()
-	if staged != nil {
+	n.unhang(func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.gone = true
+		n.attr.ctime = n.fs.now()
+		staged = n.staged
+		if n.handles == 0 {
+			n.staged = nil
+		}
+	})
+	if staged != nil && n.stagedNow() == nil {
 		n.discard(staged)
 	}
 }
 
+// waitEnding waits for the end of a staged file that is ending.
+func (n *fileNode) waitEnding() {
+	n.lock()
+	n.mu.Unlock()
+}
+
 // retain makes sure that open handles can read all of a version which is about
-// to be removed or replaced. It does so for what fits the cache well; beyond
-// that a reader gets ESTALE for what it has not read.
-func (n *fileNode) retain() error {
+// to be removed or replaced. It does so for what fits the cache well; of the
+// rest, and of what cannot be had, a reader gets ESTALE for what it has not
+// read.
+func (n *fileNode) retain() {
 	n.mu.Lock()
 	open, info := n.handles > 0 && n.info.ETag != "", n.info
 	n.mu.Unlock()
 	if !open || info.Size > n.fs.blocks.Size()/4 {
-		return nil
+		return
 	}
 	object, err := n.fs.blocks.Get(info.Version)
-	if err != nil {
-		return err
+	if err == nil {
+		err = object.Fill(n.fs.ctx)
 	}
-	defer object.Close()
-	if err := object.Fill(n.fs.ctx); err != nil {
-		return err
+	if err != nil {
+		n.fs.log.Warn("an open file loses its name before all of it was read", "key", info.Key, "err", err)
+	}
+	if object == nil {
+		return
 	}
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.staged == nil && n.pin == nil {
-		if object, err := n.fs.blocks.Get(info.Version); err == nil {
-			n.pin = &pin{object: object}
-		}
+	keep := n.handles > 0 && n.staged == nil && n.pin == nil && n.info.Version == info.Version
+	if keep {
+		n.pin = &pin{object: object}
 	}
-	return nil
+	n.mu.Unlock()
+	if !keep {
+		object.Close()
+	}
 }
 
-// unhang takes a node's name away, after COS has.
-func (n *node) unhang() {
+// unhang takes a node's name away, after COS has; also, if given, happens in
+// the same step, under fs.tree.
+func (n *node) unhang(also func()) {
 	f := n.fs
 	f.tree.Lock()
 	dir, name := n.parent, n.name
-	parent, _ := n.dirKeyLocked()
+	parent, named := n.dirKeyLocked()
 	n.parent = nil
-	f.tree.Unlock()
-	if dir == nil {
-		return
+	if named {
+		f.overlay.drop(parent, name, n)
 	}
-	f.overlay.drop(parent, name, n)
-	dir.dropKid(name, n)
-	dir.touch()
+	if also != nil {
+		also()
+	}
+	f.tree.Unlock()
+	if dir != nil {
+		dir.dropKid(name, n)
+		dir.touch()
+	}
 }
 
 // Rmdir removes an empty directory.
@@ -179,11 +195,14 @@ func (d *dirNode) rmdir(name string) error {
 	if err := d.keep(); err != nil {
 		return err
 	}
-	key, ok := dir.key()
-	if !ok {
-		return cosapi.NotFound
-	}
-	release, err := d.fs.claims.acquire(d.fs.ctx, prefixOf(key))
+	var key string
+	_, release, err := d.fs.own(func() ([]string, error) {
+		var ok bool
+		if key, ok = dir.key(); !ok {
+			return nil, errNoName
+		}
+		return []string{prefixOf(key)}, nil
+	})
 	if err != nil {
 		return err
 	}
@@ -191,23 +210,17 @@ func (d *dirNode) rmdir(name string) error {
 	if err := d.fs.checkEmpty(key); err != nil {
 		return err
 	}
-	return dir.drop(key)
-}
-
-// drop removes an empty directory's marker and name. The caller holds the
-// claim of its subtree.
-func (d *dirNode) drop(key string) error {
 	if err := d.fs.delete(prefixOf(key)); err != nil {
 		return err
 	}
-	d.unhang()
+	dir.unhang(nil)
 	return nil
 }
 
 // checkEmpty asks the overlay for what COS does not have yet, and COS itself,
 // for another host may have put something there.
 func (f *FS) checkEmpty(dir string) error {
-	if f.overlay.holds(dir) {
+	if len(f.overlay.below(dir)) > 0 {
 		return syscall.ENOTEMPTY
 	}
 	prefix := prefixOf(dir)

@@ -11,14 +11,15 @@ import (
 	"cosfs/cosapi"
 )
 
-// move is one rename(2): plan fills it in, act makes the requests, commit
-// changes the tree.
+// move is one rename(2): plan fills it in, the requests are made with the
+// keys claimed, commit changes the tree.
 type move struct {
 	fs               *FS
 	node, target     inode // target is nil when the new name is free
 	from, to         *dirNode
 	fromName, toName string
-	oldKey, newKey   string
+	flags            uint32
+	oldKey, newKey   string // once claimed
 }
 
 // Rename renames a file or a directory. EXCHANGE cannot be had: COS has no
@@ -28,23 +29,28 @@ func (d *dirNode) Rename(_ context.Context, name string, newParent fusefs.InodeE
 	if !ok {
 		return syscall.ENOTDIR
 	}
-	if err := d.rename(name, to, newName, flags); err != nil {
+	m := &move{fs: d.fs, from: d, to: to, fromName: name, toName: newName, flags: flags}
+	if err := m.run(); err != nil {
 		return d.fs.fail("rename", d.keyOf(name), err)
 	}
 	return 0
 }
 
-func (d *dirNode) rename(name string, to *dirNode, newName string, flags uint32) error {
-	if flags&^unix.RENAME_NOREPLACE != 0 {
+func (m *move) run() error {
+	if m.flags&^unix.RENAME_NOREPLACE != 0 {
 		return syscall.EINVAL
 	}
-	m := &move{fs: d.fs, from: d, to: to, fromName: name, toName: newName}
-	if err := m.plan(flags); err != nil || m.node == m.target {
+	if err := m.plan(); err != nil || m.node == m.target {
 		return err
 	}
-	if err := d.keep(); err != nil {
+	if err := m.from.keep(); err != nil {
 		return err
 	}
+	release, err := m.claim()
+	if err != nil {
+		return err
+	}
+	defer release()
 	if dir, ok := m.node.(*dirNode); ok {
 		return m.renameDir(dir)
 	}
@@ -52,7 +58,7 @@ func (d *dirNode) rename(name string, to *dirNode, newName string, flags uint32)
 }
 
 // plan finds what is renamed and what stands in the way.
-func (m *move) plan(flags uint32) error {
+func (m *move) plan() error {
 	if m.fs.cfg.ReadOnly {
 		return syscall.EROFS
 	}
@@ -60,16 +66,6 @@ func (m *move) plan(flags uint32) error {
 	if m.node, _, err = m.from.child(m.fromName); err != nil {
 		return err
 	}
-	isDir := m.node.base().typ == syscall.S_IFDIR
-	slash := 0
-	if isDir {
-		slash = 1
-	}
-	dir, err := m.to.mayMake(m.toName, slash)
-	if err != nil {
-		return err
-	}
-	m.newKey = join(dir, m.toName)
 	m.target, _, err = m.to.child(m.toName)
 	switch {
 	case errors.Is(err, cosapi.NotFound):
@@ -77,112 +73,139 @@ func (m *move) plan(flags uint32) error {
 		return nil
 	case err != nil:
 		return err
-	case flags&unix.RENAME_NOREPLACE != 0:
+	case m.flags&unix.RENAME_NOREPLACE != 0:
 		return syscall.EEXIST
 	}
 	targetDir := m.target.base().typ == syscall.S_IFDIR
 	switch {
-	case isDir && !targetDir:
+	case m.isDir() && !targetDir:
 		return syscall.ENOTDIR
-	case !isDir && targetDir:
+	case !m.isDir() && targetDir:
 		return syscall.EISDIR
 	}
 	return nil
 }
 
+func (m *move) isDir() bool { return m.node.base().typ == syscall.S_IFDIR }
+
+// claim claims both keys, of a directory both subtrees, and sees that the node
+// is still under the old name.
+func (m *move) claim() (release func(), err error) {
+	_, release, err = m.fs.own(func() ([]string, error) {
+		dir, name, ok := m.node.base().place()
+		if !ok || dir != m.from || name != m.fromName {
+			return nil, errNoName // another rename was quicker
+		}
+		slash := 0
+		if m.isDir() {
+			slash = 1
+		}
+		to, err := m.to.mayMake(m.toName, slash)
+		if err != nil {
+			return nil, err
+		}
+		m.oldKey, _ = m.node.base().key()
+		m.newKey = join(to, m.toName)
+		if m.isDir() {
+			return []string{prefixOf(m.oldKey), prefixOf(m.newKey)}, nil
+		}
+		return []string{m.oldKey, m.newKey}, nil
+	})
+	return release, err
+}
+
 // renameLeaf renames anything but a directory: a copy and a removal, or
 // nothing at all when COS has never had it.
 func (m *move) renameLeaf() error {
-	l := leafOf(m.node)
-	oldKey, ok := l.key()
-	if !ok {
-		return cosapi.NotFound
-	}
-	release, err := m.fs.claims.acquire(m.fs.ctx, oldKey, m.newKey)
-	if err != nil {
-		return err
-	}
-	defer release()
-	if now, ok := l.key(); !ok || now != oldKey {
-		return cosapi.NotFound // another rename was quicker
-	}
-	m.oldKey = oldKey
 	resume := func() {}
-	if target, ok := m.target.(*fileNode); ok {
+	target, _ := m.target.(*fileNode)
+	if target != nil {
+		var err error
 		if resume, err = target.giveWay(); err != nil {
 			return err
 		}
 	}
+	var err error
 	if file, ok := m.node.(*fileNode); ok {
 		err = m.renameFile(file)
 	} else {
-		err = m.renameObject(l)
+		err = m.renameObject(leafOf(m.node), func(info cosapi.Object) { leafOf(m.node).rekeyed(info) })
 	}
 	if err != nil {
 		resume()
 		return err
 	}
-	if target, ok := m.target.(*fileNode); ok {
+	if target != nil {
 		target.orphan()
 	}
 	return nil
 }
 
-// renameObject renames a link or a special file.
-func (m *move) renameObject(l *leaf) error {
-	info, err := m.copyLeaf(l)
-	if err != nil {
-		return err
-	}
-	m.commit()
-	l.mu.Lock()
-	l.info = info
-	l.mu.Unlock()
-	return nil
-}
-
 // renameFile renames a file that may be staged.
 func (m *move) renameFile(n *fileNode) error {
-	if m.target == nil && !n.mayExist() {
-		return m.renameStaged(n)
+	if m.target == nil {
+		done, err := m.renameStaged(n)
+		if done || err != nil {
+			return err
+		}
 	}
 	if err := n.storeClaimed(m.oldKey); err != nil {
 		return err
 	}
-	info, err := m.copyLeaf(&n.leaf)
+	return m.renameObject(&n.leaf, n.rekey)
+}
+
+// renameStaged gives a file that COS has never had another key, if this is
+// one.
+func (m *move) renameStaged(n *fileNode) (done bool, err error) {
+	staged := n.stagedNow()
+	if staged == nil {
+		return false, nil
+	}
+	release, err := staged.Hold(m.fs.ctx) // no upload begins while it is looked at
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	if n.mayExist() {
+		return false, nil
+	}
+	n.mu.Lock()
+	n.info.ContentType, _ = retype(n.info.ContentType, m.fromName, m.toName)
+	staged.SetOptions(n.putOptionsLocked())
+	n.mu.Unlock()
+	if err := staged.Rename(m.newKey); err != nil {
+		return false, err
+	}
+	m.commit()
+	return true, nil
+}
+
+// renameObject renames what COS has: the object is copied, the node is told,
+// so that open handles read on from the copy, and then the original goes.
+func (m *move) renameObject(l *leaf, rekey func(cosapi.Object)) error {
+	info, err := m.copyLeaf(l)
 	if err != nil {
 		return err
 	}
-	m.commit()
-	return n.rekey(info)
-}
-
-// renameStaged gives a file that COS has never had another key.
-func (m *move) renameStaged(n *fileNode) error {
-	n.mu.Lock()
-	n.info.ContentType, _ = retype(n.info.ContentType, m.fromName, m.toName)
-	n.staged.SetOptions(n.putOptionsLocked())
-	err := n.staged.Rename(m.newKey)
-	n.mu.Unlock()
-	if err != nil {
-		return err
+	l.mu.Lock()
+	was := l.info
+	l.mu.Unlock()
+	rekey(info)
+	if err := m.fs.delete(m.oldKey); err != nil {
+		if m.target == nil {
+			rekey(was)
+			return errors.Join(err, m.fs.delete(m.newKey))
+		}
+		// What was under the new name is gone, so there is no way back.
+		m.fs.names.Forget(m.oldKey)
+		m.fs.log.Error("renamed, but the old name could not be removed", "key", m.oldKey, "to", m.newKey, "err", err)
 	}
 	m.commit()
 	return nil
 }
 
-// rekey follows the file's object to another key.
-func (n *fileNode) rekey(info cosapi.Object) error {
-	n.mu.Lock()
-	was := n.info
-	err := n.rebaseLocked(info)
-	n.info = info
-	n.mu.Unlock()
-	n.fs.replaced(was, info)
-	return err
-}
-
-// copyLeaf copies the object to the new key and removes the old one.
+// copyLeaf copies the object to the new key.
 func (m *move) copyLeaf(l *leaf) (cosapi.Object, error) {
 	if err := l.learnAccess(m.oldKey); err != nil {
 		return cosapi.Object{}, err
@@ -192,15 +215,32 @@ func (m *move) copyLeaf(l *leaf) (cosapi.Object, error) {
 	var o cosapi.CopyOptions
 	l.acl.into(&o.PutOptions)
 	l.mu.Unlock()
+	o.ForbidOverwrite = m.flags&unix.RENAME_NOREPLACE != 0
 	if t, changed := retype(was.ContentType, m.fromName, m.toName); changed {
 		o.Replace, o.Attrs = true, was.Attrs
 		o.ContentType = t
 	}
-	info, err := m.fs.copyObject(was, m.newKey, o)
-	if err != nil {
-		return cosapi.Object{}, err
+	return m.fs.copyObject(was, m.newKey, o)
+}
+
+// rekeyed follows the object to another key.
+func (l *leaf) rekeyed(info cosapi.Object) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.info, l.confirmed = info, l.fs.now()
+}
+
+// rekey follows the file's object to another key.
+func (n *fileNode) rekey(info cosapi.Object) {
+	n.lock()
+	was := n.info
+	err := n.rebaseLocked(info)
+	n.info, n.confirmed = info, n.fs.now()
+	n.mu.Unlock()
+	n.fs.replaced(was, info)
+	if err != nil { // its next store finds another base than it knows, and keeps both
+		n.fs.log.Error("staged file does not follow its rename", "key", info.Key, "err", err)
 	}
-	return info, m.fs.delete(m.oldKey)
 }
 
 // commit gives the node its new place, in one step for everybody who looks.
@@ -213,13 +253,14 @@ func (m *move) commit() {
 	base.parent, base.name = m.to, m.toName
 	if m.target != nil {
 		m.target.base().parent = nil
-	}
-	if m.target != nil {
 		f.overlay.drop(toKey, m.toName, m.target.base())
 	}
 	if _, staged := f.overlay.get(fromKey, m.fromName); staged {
 		f.overlay.drop(fromKey, m.fromName, base)
 		f.overlay.set(toKey, m.toName, m.node)
+	}
+	if m.isDir() {
+		f.overlay.move(m.oldKey, m.newKey)
 	}
 	f.tree.Unlock()
 

@@ -1,10 +1,9 @@
 package fs
 
 import (
-	"context"
 	"errors"
-	"strings"
 	"sync"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
@@ -13,76 +12,73 @@ import (
 
 // renameDir renames a directory: every object below it is copied, then the
 // old ones are deleted in batches. Nothing else may change either tree
-// meanwhile. Until the first deletion a failure undoes the copies; after it
-// both trees are complete or the new one is.
+// meanwhile, and no upload below it may run. Until the first deletion a failure
+// undoes the copies; after it the new tree is the right one, and what could not
+// be deleted of the old one is named in the log.
 func (m *move) renameDir(dir *dirNode) error {
-	oldKey, ok := dir.key()
-	if !ok {
-		return cosapi.NotFound
+	if err := m.fs.checkEmpty(m.newKey); err != nil {
+		return err
 	}
-	release, err := m.fs.claims.acquire(m.fs.ctx, prefixOf(oldKey), prefixOf(m.newKey))
+	resume, err := m.holdBelow()
+	defer resume()
 	if err != nil {
 		return err
 	}
-	defer release()
-	m.oldKey = oldKey
-	if m.target != nil {
-		if err := m.fs.checkEmpty(m.newKey); err != nil {
-			return err
-		}
-	}
-	if err := m.storeBelow(dir); err != nil {
+	if err := dir.keepClaimed(m.oldKey); err != nil {
 		return err
 	}
-	if err := dir.keepClaimed(oldKey); err != nil {
-		return err
-	}
-	t := &treeCopy{fs: m.fs, from: prefixOf(oldKey), to: prefixOf(m.newKey), done: make(map[string]copied)}
+	t := &treeCopy{fs: m.fs, from: prefixOf(m.oldKey), to: prefixOf(m.newKey), done: make(map[string]copied)}
 	if err := t.run(); err != nil {
-		return errors.Join(err, t.undo())
+		return errors.Join(err, m.undo(t))
 	}
-	if err := t.deleteOld(); err != nil {
-		return err
+	dir.rekeyBelow(t) // readers go on with the copies while the originals go
+	left, err := t.deleteOld()
+	if err != nil && left == len(t.done) { // none of them is gone
+		t.swap()
+		dir.rekeyBelow(t)
+		t.swap()
+		return errors.Join(err, m.undo(t))
+	}
+	if err != nil {
+		m.fs.log.Error("directory renamed, but not all of the old one could be removed", "key", m.oldKey, "to", m.newKey, "left", left, "err", err)
 	}
 	m.commitDir(dir, t)
 	return nil
 }
 
-// keepClaimed puts the marker of an implied directory for a caller that holds
-// the claim, so that the renamed directory is one even when it is empty.
-func (d *dirNode) keepClaimed(key string) error {
-	d.mu.Lock()
-	marked := d.marker
-	d.mu.Unlock()
-	if marked {
-		return nil
-	}
-	return d.putMarker(key)
-}
-
-// storeBelow brings COS into line with the files below that it has had
-// before; those that are only local just get another key at the commit.
-func (m *move) storeBelow(dir *dirNode) error {
-	for _, n := range dir.stagedBelow() {
-		if !n.mayExist() {
-			continue
-		}
-		key, ok := n.key()
-		if !ok {
-			continue
-		}
-		if err := n.storeClaimed(key); err != nil {
-			return err
+// holdBelow brings COS into line with the staged files below that it has had
+// before, and lets no upload of any of them run until resume is called: those
+// that are only local get another key at the commit.
+func (m *move) holdBelow() (resume func(), err error) {
+	var held []func()
+	resume = func() {
+		for _, release := range held {
+			release()
 		}
 	}
-	return nil
+	for _, n := range m.fs.stagedBelow(m.oldKey) {
+		if key, ok := n.key(); ok && n.mayExist() {
+			if err := n.storeClaimed(key); err != nil {
+				return resume, err
+			}
+		}
+		staged := n.stagedNow()
+		if staged == nil {
+			continue
+		}
+		release, err := staged.Hold(m.fs.ctx)
+		if err != nil {
+			return resume, err
+		}
+		held = append(held, release)
+	}
+	return resume, nil
 }
 
 // stagedBelow finds the staged files in a subtree. They are all in the overlay.
-func (d *dirNode) stagedBelow() []*fileNode {
-	key, _ := d.key()
+func (f *FS) stagedBelow(key string) []*fileNode {
 	var files []*fileNode
-	for _, n := range d.fs.overlay.below(key) {
+	for _, n := range f.overlay.below(key) {
 		if file, ok := n.(*fileNode); ok && file.stagedNow() != nil {
 			files = append(files, file)
 		}
@@ -90,27 +86,45 @@ func (d *dirNode) stagedBelow() []*fileNode {
 	return files
 }
 
-// commitDir moves the directory in the tree and tells everything below it of
-// its new key.
-func (m *move) commitDir(dir *dirNode, t *treeCopy) {
-	f := m.fs
-	m.commit()
-	f.overlay.move(m.oldKey, m.newKey)
-	f.names.ForgetTree(m.oldKey)
-	f.names.ForgetTree(m.newKey)
-	if c, ok := t.done[t.from]; ok {
-		dir.refresh(c.is)
+// undo removes the copies that were made, and gives an empty directory that
+// was there its marker back.
+func (m *move) undo(t *treeCopy) error {
+	err := t.deleteNew()
+	m.fs.names.ForgetTree(m.newKey)
+	if target, ok := m.target.(*dirNode); ok && target.marked() {
+		err = errors.Join(err, target.putMarker(m.newKey, false))
 	}
-	dir.rekeyBelow(t)
-	for _, n := range f.overlay.below(m.newKey) { // those that the kernel has forgotten
-		if file, ok := n.(*fileNode); ok {
-			file.rekeyIn(t)
-		}
+	return err
+}
+
+// commitDir moves the directory in the tree and tells what is only local of
+// its new keys.
+func (m *move) commitDir(dir *dirNode, t *treeCopy) {
+	m.commit()
+	m.fs.names.ForgetTree(m.oldKey)
+	m.fs.names.ForgetTree(m.newKey)
+	if c, ok := t.done[t.from]; ok {
+		dir.refresh(c.is, m.fs.now())
+	}
+	for _, n := range m.fs.stagedBelow(m.newKey) {
+		n.followDir()
+	}
+}
+
+// followDir gives a file that COS has never had the key of its new place.
+func (n *fileNode) followDir() {
+	key, ok := n.key()
+	staged := n.stagedNow()
+	if !ok || staged == nil || staged.Key() == key {
+		return
+	}
+	if err := staged.Rename(key); err != nil {
+		n.fs.log.Error("staged file does not follow the rename of its directory", "key", key, "err", err)
 	}
 }
 
 // rekeyBelow tells the nodes below a directory of the copies that are their
-// objects now, and gives files which are only local their new keys.
+// objects now: those the kernel knows, and those that are staged.
 func (d *dirNode) rekeyBelow(t *treeCopy) {
 	d.mu.Lock()
 	kids := make([]inode, 0, len(d.kids))
@@ -119,42 +133,38 @@ func (d *dirNode) rekeyBelow(t *treeCopy) {
 	}
 	d.mu.Unlock()
 	for _, n := range kids {
-		switch n := n.(type) {
-		case *dirNode:
-			if key, ok := n.key(); ok {
-				if c, ok := t.copyAt(prefixOf(key)); ok {
-					n.refresh(c.is)
-				}
+		if dir, ok := n.(*dirNode); ok {
+			if c, ok := t.done[prefixOf(dir.keyIn())]; ok {
+				dir.refresh(c.is, d.fs.now())
 			}
-			n.rekeyBelow(t)
-		case *fileNode:
-			n.rekeyIn(t)
-		default:
-			l := leafOf(n)
-			if key, ok := l.key(); ok {
-				if c, ok := t.copyAt(key); ok {
-					l.mu.Lock()
-					l.info = c.is
-					l.mu.Unlock()
-				}
-			}
+			dir.rekeyBelow(t)
+			continue
+		}
+		t.rekey(n)
+	}
+	if key := d.keyIn(); prefixOf(key) == t.from {
+		for _, n := range d.fs.overlay.below(key) {
+			t.rekey(n)
 		}
 	}
 }
 
-func (n *fileNode) rekeyIn(t *treeCopy) {
-	key, ok := n.key()
+// keyIn is the key of a node that has one for sure: its tree is claimed.
+func (n *node) keyIn() string {
+	key, _ := n.key()
+	return key
+}
+
+// rekey tells a node of its copy.
+func (t *treeCopy) rekey(n inode) {
+	c, ok := t.done[n.base().keyIn()]
 	if !ok {
 		return
 	}
-	var err error
-	if c, ok := t.copyAt(key); ok {
-		err = n.rekey(c.is)
-	} else if staged := n.stagedNow(); staged != nil {
-		err = staged.Rename(key)
-	}
-	if err != nil {
-		n.fs.log.Error("staged file does not follow the rename of its directory", "key", key, "err", err)
+	if file, ok := n.(*fileNode); ok {
+		file.rekey(c.is)
+	} else if l := leafOf(n); l != nil {
+		l.rekeyed(c.is)
 	}
 }
 
@@ -169,21 +179,26 @@ type treeCopy struct {
 
 type copied struct{ was, is cosapi.Object }
 
-// copyAt gives the copy that is now at a new key.
-func (t *treeCopy) copyAt(newKey string) (copied, bool) {
-	c, ok := t.done[t.from+strings.TrimPrefix(newKey, t.to)]
-	return c, ok
+// swap turns the copies round: what was and what is.
+func (t *treeCopy) swap() {
+	for key, c := range t.done {
+		t.done[key] = copied{was: c.is, is: c.was}
+	}
 }
+
+// maxPasses bounds how often a tree is listed that changes while it is copied.
+const maxPasses = 16
 
 // run copies until a listing shows nothing new, for other hosts may write
 // below the old prefix while it is copied.
 func (t *treeCopy) run() error {
-	for {
+	for range maxPasses {
 		news, err := t.pass()
 		if err != nil || news == 0 {
 			return err
 		}
 	}
+	return syscall.EBUSY // somebody writes faster than this copies
 }
 
 // pass copies what one listing shows and is not copied yet.
@@ -192,7 +207,10 @@ func (t *treeCopy) pass() (news int, err error) {
 	g.SetLimit(parallelCopys)
 	for page, err := range t.fs.bucket.Pages(ctx, cosapi.ListOptions{Prefix: t.from}) {
 		if err != nil {
-			return news, errors.Join(err, g.Wait())
+			if failed := g.Wait(); failed != nil { // which has cancelled the listing
+				err = failed
+			}
+			return news, err
 		}
 		for _, e := range page.Entries {
 			if t.has(e.Object) {
@@ -245,35 +263,41 @@ func (t *treeCopy) copy(listed cosapi.Object) error {
 	return nil
 }
 
-// deleteOld removes the originals.
-func (t *treeCopy) deleteOld() error {
+// deleteOld removes the originals, and says how many are left.
+func (t *treeCopy) deleteOld() (left int, err error) {
 	keys := make([]string, 0, len(t.done))
 	for key := range t.done {
 		keys = append(keys, key)
 	}
-	return t.fs.deleteKeys(t.fs.ctx, keys)
+	return t.fs.deleteKeys(keys)
 }
 
-// undo removes the copies.
-func (t *treeCopy) undo() error {
+// deleteNew removes the copies.
+func (t *treeCopy) deleteNew() error {
 	keys := make([]string, 0, len(t.done))
 	for _, c := range t.done {
 		keys = append(keys, c.is.Key)
 	}
-	return t.fs.deleteKeys(t.fs.ctx, keys)
+	_, err := t.fs.deleteKeys(keys)
+	return err
 }
 
-// deleteKeys deletes in batches; the error names the first key that stayed.
-func (f *FS) deleteKeys(ctx context.Context, keys []string) error {
-	if len(keys) == 0 {
-		return nil
+// deleteKeys deletes in batches, once more what is refused for the moment. It
+// says how many are left, and why the first of them is.
+func (f *FS) deleteKeys(keys []string) (left int, err error) {
+	for range 2 {
+		if len(keys) == 0 {
+			return 0, nil
+		}
+		var failed []cosapi.DeleteFailure
+		if failed, err = f.bucket.DeleteMulti(f.ctx, keys); err != nil {
+			return len(keys), err
+		}
+		keys = keys[:0]
+		for _, x := range failed {
+			keys = append(keys, x.Key)
+			err = x.Err
+		}
 	}
-	failed, err := f.bucket.DeleteMulti(ctx, keys)
-	if err != nil {
-		return err
-	}
-	if len(failed) > 0 {
-		return failed[0].Err
-	}
-	return nil
+	return len(keys), err
 }

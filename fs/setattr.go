@@ -37,6 +37,9 @@ func (d *dirNode) changeAttr(change amend) error {
 		return err
 	}
 	defer release()
+	if err := d.learnAccess(key); err != nil {
+		return err
+	}
 	d.mu.Lock()
 	a, attrs := d.attr, d.info.Attrs
 	err = change(&d.attr, &d.info.Attrs)
@@ -44,7 +47,7 @@ func (d *dirNode) changeAttr(change amend) error {
 	if err != nil {
 		return err
 	}
-	if err := d.putMarker(key); err != nil {
+	if err := d.putMarker(key, false); err != nil {
 		d.mu.Lock()
 		d.attr, d.info.Attrs = a, attrs
 		d.mu.Unlock()
@@ -109,13 +112,7 @@ func (n *fileNode) hasWriters() bool {
 // storeNow stores a change for which no handle is open that would.
 func (n *fileNode) storeNow() error {
 	err := n.store()
-	n.fs.tree.RLock()
-	defer n.fs.tree.RUnlock()
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.staged != nil && n.writers == 0 && !n.gone {
-		n.finishLocked()
-	}
+	n.finish()
 	return err
 }
 
@@ -136,7 +133,7 @@ func tidy(err error) error {
 // changeAttr changes attributes of a file. While it is staged they ride along
 // with the next upload; else they are a copy of the object onto itself.
 func (n *fileNode) changeAttr(change amend) error {
-	n.mu.Lock()
+	n.lock()
 	if n.staged == nil && !n.gone {
 		n.mu.Unlock()
 		return n.leaf.copyAttr(change, n.rebaseLocked)

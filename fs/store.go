@@ -8,25 +8,6 @@ import (
 	"cosfs/writeback"
 )
 
-// claim claims the file's key, wherever a rename may have moved it by the time
-// the claim is granted. ok is false when the file has no name any more.
-func (n *node) claim() (key string, release func(), ok bool, err error) {
-	for {
-		key, ok := n.key()
-		if !ok {
-			return "", nil, false, nil
-		}
-		release, err := n.fs.claims.acquire(n.fs.ctx, key)
-		if err != nil {
-			return key, nil, true, err
-		}
-		if now, ok := n.key(); ok && now == key {
-			return key, release, true, nil
-		}
-		release()
-	}
-}
-
 // store returns when COS has what was written. It is what close(2) and
 // fsync(2) wait for. A file without a name has nowhere to be stored.
 func (n *fileNode) store() error {
@@ -40,10 +21,14 @@ func (n *fileNode) store() error {
 
 // storeClaimed is store for a caller who holds the claim of the key.
 func (n *fileNode) storeClaimed(key string) error {
-	n.mu.Lock()
-	staged := n.staged
-	n.mu.Unlock()
-	if staged == nil || !staged.Dirty() {
+	staged := n.stagedNow()
+	if staged == nil {
+		return nil
+	}
+	if !staged.Dirty() { // stored by the stage itself, and perhaps not entered yet
+		if info, ok := staged.Object(); ok {
+			n.settle(staged, info)
+		}
 		return nil
 	}
 	if err := n.learnAccess(key); err != nil {
@@ -54,6 +39,9 @@ func (n *fileNode) storeClaimed(key string) error {
 	n.mu.Unlock()
 
 	info, err := staged.Store(n.fs.ctx)
+	if errors.Is(err, writeback.Conflict) {
+		n.lost(staged, info)
+	}
 	if err != nil {
 		return err
 	}
@@ -64,37 +52,65 @@ func (n *fileNode) storeClaimed(key string) error {
 // settle takes over a version that COS has acknowledged and, when nobody
 // writes any more, turns the staged file into the cached one.
 func (n *fileNode) settle(staged *writeback.File, info cosapi.Object) {
-	n.fs.tree.RLock()
-	defer n.fs.tree.RUnlock()
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	if n.staged != staged || n.gone {
+		n.mu.Unlock()
 		return
 	}
-	n.info = info
+	info.Attrs = staged.Options().Attrs // with what was changed while it was sent
+	n.info, n.confirmed = info, n.fs.now()
 	n.fs.names.Learn(info)
-	if n.writers == 0 {
-		n.finishLocked()
+	n.mu.Unlock()
+	n.finish()
+}
+
+// finish ends the staged state of a file that nobody writes. If COS does not
+// have everything yet, the stage goes on storing it. Handing the data file
+// over takes time on the disk, so it is done without locks: who needs the
+// staged file meanwhile waits for n.ending.
+func (n *fileNode) finish() {
+	n.mu.Lock()
+	if n.staged == nil || n.writers > 0 || n.gone || n.ending != nil {
+		n.mu.Unlock()
+		return
+	}
+	staged, ended := n.staged, make(chan struct{})
+	n.ending = ended
+	n.mu.Unlock()
+
+	err := staged.Finish(n.fs.blocks.Adopt)
+	dirty := errors.Is(err, writeback.ErrDirty)
+	if err != nil && !dirty { // COS has the bytes; only the copy for the cache is lost
+		n.fs.log.Warn("stored file not kept in the cache", "key", n.label(), "err", err)
+	}
+
+	n.fs.tree.RLock()
+	n.mu.Lock()
+	n.ending = nil
+	if dirty {
+		staged.SetOptions(n.putOptionsLocked())
+	} else {
+		n.staged = nil
+		n.leaveOverlayLocked()
+	}
+	n.mu.Unlock()
+	n.fs.tree.RUnlock()
+	close(ended)
+	if dirty {
+		n.storeLater(staged)
 	}
 }
 
-// finishLocked ends the staged state of a file that nobody writes; if COS does
-// not have everything yet, the stage goes on storing it. The caller holds
-// fs.tree and n.mu.
-func (n *fileNode) finishLocked() {
-	staged := n.staged
-	err := staged.Finish(n.fs.blocks.Adopt)
-	switch {
-	case errors.Is(err, writeback.ErrDirty):
-		staged.SetOptions(n.putOptionsLocked())
-		n.storeLater(staged)
+// leaveOverlayLocked takes the file out of the overlay: COS has it. The caller
+// holds fs.tree.
+func (n *fileNode) leaveOverlayLocked() {
+	dir, ok := n.dirKeyLocked()
+	if !ok {
 		return
-	case err != nil: // COS has the bytes; only the copy for the cache is lost
-		n.fs.log.Warn("stored file not kept in the cache", "key", n.info.Key, "err", err)
 	}
-	n.staged = nil
-	if dir, ok := n.dirKeyLocked(); ok {
-		n.fs.overlay.drop(dir, n.name, &n.node)
+	n.fs.overlay.drop(dir, n.name, &n.node)
+	if n.Forgotten() { // nothing but the overlay has kept it
+		n.parent.dropKid(n.name, &n.node)
 	}
 }
 
@@ -105,8 +121,9 @@ func (n *fileNode) storeLater(staged *writeback.File) {
 		defer n.fs.later.Done()
 		n.storedLater(staged, info, err)
 	})
-	if errors.Is(err, os.ErrClosed) { // nobody will be told
+	if errors.Is(err, os.ErrClosed) { // removed meanwhile; nobody will be told
 		n.fs.later.Done()
+		return
 	}
 	if err != nil { // it will be tried all the same, but a crash may lose it
 		n.fs.log.Error("file to be stored later is not safe on the local disk", "key", staged.Key(), "err", err)
@@ -116,9 +133,46 @@ func (n *fileNode) storeLater(staged *writeback.File) {
 // storedLater is called by the stage for a file that was closed before COS
 // had it.
 func (n *fileNode) storedLater(staged *writeback.File, info cosapi.Object, err error) {
-	if err != nil {
+	switch {
+	case err == nil:
+		n.settle(staged, info)
+	case errors.Is(err, os.ErrClosed): // removed, or the stage is closing
+	case errors.Is(err, writeback.Conflict):
+		n.lost(staged, info)
+		n.fs.log.Error("somebody else has stored this name meanwhile; both are kept", "key", n.name, "err", err)
+	default:
 		n.fs.log.Error("file not stored; it stays in the stage for the next mount", "key", n.label(), "err", err)
-		return
 	}
-	n.settle(staged, info)
+}
+
+// lost takes the name from a file that somebody else has stored under it
+// meanwhile: it is theirs, the next lookup finds it. Open handles go on with
+// ours, which is in the bucket under another key, info, or else stays in the
+// stage.
+func (n *fileNode) lost(staged *writeback.File, info cosapi.Object) {
+	key, named := n.key()
+	n.fs.tree.Lock()
+	n.mu.Lock()
+	if dir, ok := n.dirKeyLocked(); ok {
+		n.fs.overlay.drop(dir, n.name, &n.node)
+		n.parent.dropKid(n.name, &n.node)
+		n.parent = nil
+	}
+	n.superseded.Store(true)
+	n.gone = true
+	var orphan *writeback.File
+	if n.handles == 0 && n.ending == nil && info.ETag != "" {
+		orphan, n.staged = n.staged, nil
+	}
+	n.mu.Unlock()
+	n.fs.tree.Unlock()
+	if named {
+		n.fs.names.Forget(key)
+	}
+	if info.ETag != "" {
+		n.fs.names.Learn(info)
+	}
+	if orphan != nil {
+		n.discard(orphan)
+	}
 }
