@@ -23,80 +23,159 @@ const (
 // attrMemory remembers what only a HEAD shows of an object, under exactly
 // (key, ETag, Last-Modified, size). Of one key it remembers one version.
 type attrMemory struct {
-	ttl time.Duration
+	ttl   time.Duration
+	store *attrStore // what was remembered by earlier mounts, or nil
 
-	mu  sync.Mutex // a leaf; guards lru and the entries
+	mu  sync.Mutex // before attrStore.mu; guards the fields below
 	lru *simplelru.LRU[string, *attrEntry]
+	// forgets counts the calls that made something unknown: what was read
+	// from the store before one is not remembered after it.
+	forgets uint64
 }
 
+// attrEntry is never changed once it is in the memory or in the store.
 type attrEntry struct {
+	// object is what the bucket said; with Listed set, only acl is known of it.
 	object cosapi.Object
 	asked  time.Time // when the bucket said so
 	// written: object is a write of our own whose Modified is the Date of the
 	// answer. The first listed row with its ETag and size binds it.
 	written bool
 	settled bool // no successor can look like it: it holds for good
+	acl     *ACL // nil: not known
 }
 
-func newAttrMemory(ttl time.Duration) *attrMemory {
-	return &attrMemory{ttl: ttl, lru: newLRU[string, *attrEntry](maxAttrs, nil)}
+func newAttrMemory(ttl time.Duration, store *attrStore) *attrMemory {
+	return &attrMemory{ttl: ttl, store: store, lru: newLRU[string, *attrEntry](maxAttrs, nil)}
 }
 
 // put remembers what a HEAD or, with written, a write of our own said.
 func (m *attrMemory) put(o cosapi.Object, asked time.Time, written bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.lru.Add(o.Key, &attrEntry{
+	e := &attrEntry{
 		object: o, asked: asked, written: written,
 		settled: written || asked.Sub(o.Modified) >= settle,
-	})
+	}
+	if old, ok := m.lru.Peek(o.Key); ok && !written && old.describes(&o) {
+		e.acl = old.acl // a HEAD does not show it
+	}
+	m.rememberLocked(e)
+}
+
+// rememberLocked replaces what is known under e's key.
+func (m *attrMemory) rememberLocked(e *attrEntry) {
+	m.lru.Add(e.object.Key, e)
+	if m.store != nil && e.storable() {
+		m.store.put(e)
+	}
 }
 
 func (m *attrMemory) forget(key string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.forgets++
 	m.lru.Remove(key)
+	if m.store != nil {
+		m.store.forget(key)
+	}
 }
 
 // forgetTree forgets dir's marker and everything below it.
 func (m *attrMemory) forgetTree(dir string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.forgets++
 	for _, key := range m.lru.Keys() {
 		if within(key, dir) {
 			m.lru.Remove(key)
 		}
 	}
+	if m.store != nil {
+		m.store.forgetTree(dir)
+	}
+}
+
+func (m *attrMemory) close() {
+	if m.store != nil {
+		m.store.close()
+	}
 }
 
 // fill completes a listed object if its very version is remembered, and says
-// whether it is complete.
+// whether it is complete. It may wait for the disk.
 func (m *attrMemory) fill(o *cosapi.Object, now time.Time) bool {
 	if !o.Listed {
 		return true
 	}
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.fillLocked(o, now)
+	done, known := m.fillLocked(o, now)
+	m.mu.Unlock()
+	if !done && !known && m.store != nil {
+		m.recall([]string{o.Key}, func() { done, _ = m.fillLocked(o, now) })
+	}
+	return done
 }
 
 // fillRows is fill for a page, and says whether all of it is complete.
 func (m *attrMemory) fillRows(rows []Row, now time.Time) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	complete := true
+	var unknown []string
+	m.mu.Lock()
 	for i := range rows {
-		if o := &rows[i].Object; o.Listed && !m.fillLocked(o, now) {
-			complete = false
+		o := &rows[i].Object
+		if !o.Listed {
+			continue
+		}
+		done, known := m.fillLocked(o, now)
+		complete = complete && done
+		if !done && !known {
+			unknown = append(unknown, o.Key)
 		}
 	}
+	m.mu.Unlock()
+	if len(unknown) == 0 || m.store == nil {
+		return complete
+	}
+	complete = true
+	m.recall(unknown, func() {
+		for i := range rows {
+			if o := &rows[i].Object; o.Listed {
+				done, _ := m.fillLocked(o, now)
+				complete = complete && done
+			}
+		}
+	})
 	return complete
 }
 
-func (m *attrMemory) fillLocked(o *cosapi.Object, now time.Time) bool {
-	e, ok := m.lru.Get(o.Key)
-	if !ok || !e.describes(o) || !e.holds(now, m.ttl) {
-		return false
+// recall brings what is stored under keys into memory, and has it used under mu.
+func (m *attrMemory) recall(keys []string, use func()) {
+	m.mu.Lock()
+	forgets := m.forgets
+	m.mu.Unlock()
+	found := m.store.load(keys)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if forgets == m.forgets {
+		for key, e := range found {
+			if !m.lru.Contains(key) {
+				m.lru.Add(key, e)
+			}
+		}
+	}
+	use()
+}
+
+// fillLocked completes o, and says whether it could and whether anything is in
+// memory under its key.
+func (m *attrMemory) fillLocked(o *cosapi.Object, now time.Time) (done, known bool) {
+	e, known := m.lru.Get(o.Key)
+	if !known || e.object.Listed || !e.describes(o) || !e.holds(now, m.ttl) {
+		return false, known
+	}
+	if e.written {
+		m.bindLocked(e, o.Modified)
 	}
 	modified, class := o.Modified, o.StorageClass
 	*o = e.object
@@ -104,7 +183,7 @@ func (m *attrMemory) fillLocked(o *cosapi.Object, now time.Time) bool {
 	if class != "" { // a lifecycle rule moves objects without a new version
 		o.StorageClass = class
 	}
-	return true
+	return true, true
 }
 
 // bind gives writes of our own the Last-Modified under which a listing shows
@@ -114,11 +193,16 @@ func (m *attrMemory) bind(rows []cosapi.Entry) {
 	defer m.mu.Unlock()
 	for i := range rows {
 		o := &rows[i].Object
-		e, ok := m.lru.Peek(o.Key)
-		if ok && e.written && e.describes(o) {
-			e.object.Modified, e.written = o.Modified, false
+		if e, ok := m.lru.Peek(o.Key); ok && e.written && e.describes(o) {
+			m.bindLocked(e, o.Modified)
 		}
 	}
+}
+
+func (m *attrMemory) bindLocked(e *attrEntry, modified time.Time) {
+	bound := *e
+	bound.object.Modified, bound.written = modified, false
+	m.rememberLocked(&bound)
 }
 
 // describes says whether e is about the version o of the same key.

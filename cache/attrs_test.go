@@ -38,7 +38,7 @@ func TestAttrMemoryHoldsOneVersion(t *testing.T) {
 		{"written again by another", 0, true, 0, func(o *cosapi.Object) { o.Modified = at.Add(2001 * time.Millisecond) }, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			m := newAttrMemory(10 * time.Second)
+			m := newAttrMemory(10*time.Second, nil)
 			asked := at.Add(tc.asked)
 			m.put(known, asked, tc.written)
 			row := cosapi.Object{Version: known.Version, Modified: at, Listed: true}
@@ -61,7 +61,7 @@ func TestAttrMemoryHoldsOneVersion(t *testing.T) {
 
 func TestTheFirstListingBindsAWrite(t *testing.T) {
 	at := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
-	m := newAttrMemory(10 * time.Second)
+	m := newAttrMemory(10*time.Second, nil)
 	o := cosapi.Object{Version: cosapi.Version{Key: "k", ETag: "e", Size: 5}, Modified: at}
 	m.put(o, at, true)
 	row := cosapi.Object{Version: o.Version, Modified: at.Add(time.Second), Listed: true}

@@ -57,6 +57,22 @@
 // again. It knows of local changes only what COS has acknowledged (Learn,
 // Removed); package fs lays the others over it.
 //
+// Whether a HEAD is spent on attributes is NamesConfig.Attrs. In AttrsAuto the
+// bucket says so by the object .cosfs/posix below the mounted prefix, which
+// MarkPosix puts there; until it is seen it is looked for once per TTL, beside
+// the request of an asker, so another host's first chmod shows within two TTLs.
+// The directory .cosfs itself is hidden, and Reserved tells who may want to
+// make it.
+//
+// NamesConfig.AttrFile keeps attributes and ACLs across mounts (bbolt): a write
+// of ours, and what was at least 3 s old when it was asked for. A goroutine
+// writes them in batches, twice a second at most; what was forgotten is not
+// found from then on. The entries are in four buckets by age, of which the
+// oldest is dropped when the newest is full, 800,000 entries in all. A file that
+// is damaged is made anew, one that another mount has or that fails in use is
+// done without. ACLs that somebody else sets are not noticed, since that makes
+// no new version (cos-api.md 3.4.5).
+//
 // A fresh listing of a directory answers for every name it covers, there or
 // not. Without one a single name costs a HEAD and a LIST of one row at once;
 // the next question about a name of the same directory within a second lists
@@ -84,7 +100,7 @@
 // # Locks
 //
 // blob.mu (the state that the Objects of one version share) before Cache.mu;
-// Names.mu before attrMemory.mu, a leaf. None is held across a request, a
+// Names.mu before attrMemory.mu before attrStore.mu, a leaf. None is held across a request, a
 // callback or a wait; the first two are held over open and rename, so that the
 // tables and the directory agree, but not over reads, writes, punches, syncs
 // and deletions. A reader therefore compares blob.gen before and after its

@@ -46,6 +46,10 @@ type NamesConfig struct {
 	// not show.
 	Attrs    AttrMode
 	Parallel int // HEADs for attributes at once; 0 means 16
+	// AttrFile keeps attributes across mounts; one mount may use it at a time,
+	// and it belongs to one bucket. "" is none. If it cannot be used, the log
+	// says why and the mount goes on without.
+	AttrFile string
 	MaxRows  int // rows of listings kept in all, at least 4000; 0 means 500,000
 	Now      func() time.Time
 	Log      *slog.Logger
@@ -136,7 +140,11 @@ func NewNames(c NamesConfig) *Names {
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
-	n.memory = newAttrMemory(n.ttl)
+	var store *attrStore
+	if c.AttrFile != "" {
+		store = openAttrStore(c.AttrFile, n.log)
+	}
+	n.memory = newAttrMemory(n.ttl, store)
 	n.heads = make(chan struct{}, n.parallel)
 	n.answers = newLRU[string, *answer](maxAnswers, nil)
 	n.dirs = newLRU(maxDirectories, func(_ string, d *directory) { n.detachLocked(d) })
@@ -155,7 +163,7 @@ func newLRU[K comparable, V any](size int, evicted func(K, V)) *simplelru.LRU[K,
 }
 
 // Close ends the questions under way, which fail with cosapi.Canceled, and
-// waits for them. What is asked afterwards fails the same way unless it is
+// waits for them, and for the attributes to be stored. What is asked afterwards fails the same way unless it is
 // still known.
 func (n *Names) Close() {
 	n.mu.Lock()
@@ -163,6 +171,7 @@ func (n *Names) Close() {
 	n.mu.Unlock()
 	n.cancel()
 	n.wg.Wait()
+	n.memory.close()
 }
 
 // Hidden counts the keys met so far that cannot be shown as names; it stops
