@@ -17,14 +17,19 @@
 //
 // A file is staged from its first change until COS has everything and the last
 // writable handle is closed; then its data file becomes the cached version, by
-// rename. A version that was made elsewhere is a new node; opens of the old one
-// give ESTALE, upon which the kernel looks the path up again.
+// rename (finish), during which fileNode.ending is set and everybody else who
+// wants the staged file waits. A version that was made elsewhere is a new node;
+// opens of the old one give ESTALE, upon which the kernel looks the path up
+// again. A version may look foreign while our own operation that made it is
+// under way, so the lookup that meets one claims the key and asks again. A file
+// whose name somebody else has taken (lost) or that was removed (orphan) has no
+// parent any more, and is never stored again.
 //
 // # Names
 //
-// A lookup or listing is what Names says, with the overlay laid over it: the
-// names made or removed through this mount that the bucket's answers may not
-// show yet. The overlay is addressed by directory key and name, because it
+// A lookup or listing is what Names says (what COS has answered, and what it has
+// acknowledged to us), with the overlay laid over it: the files that COS does
+// not have yet. The overlay is addressed by directory key and name, because it
 // outlives the kernel's interest in nodes.
 //
 // # Requests
@@ -32,7 +37,9 @@
 // Operations on names reach COS before they return. Work that takes several
 // requests claims the keys it touches (claims), in the order of arrival, and
 // holds no lock meanwhile: plan under locks, act without, commit under locks.
-// A rename of a directory claims both subtrees.
+// Keys are made again when the claim is granted, for a directory above may have
+// moved (own). A rename of a directory claims both subtrees, and holds back the
+// uploads that the stage would begin by itself below it.
 //
 // Requests run under the context of the mount, not of the kernel's call: any
 // signal to the calling program cancels the latter. cosapi bounds each in time.
@@ -41,16 +48,20 @@
 //
 // Outermost first:
 //
-//	FS.tree         parent and name of all nodes; written by commits only
 //	dirHandle.mu    one listing's position; held while it asks for rows, since
 //	                nobody else can use the handle meanwhile
+//	FS.tree         parent and name of all nodes; written by commits, and to make
+//	                a node and give it its place in one step
 //	dirNode.mu      kids, marker, attributes
 //	leaf.mu         info, attributes, staged, handles, pin
 //	writeback.File's and Stage's, cache.Object's and Cache's, Names'
-//	overlay.mu, claims.mu   innermost, nothing is called under them
+//	overlay.mu, claims.mu, repeats.mu   innermost, nothing is called under them
 //
-// Goroutines: the sweep of the overlay, ended by Close; the FUSE server's,
-// ended by the unmount that Mount.Wait waits for; uploads belong to the Stage.
+// Whoever waits for fileNode.ending holds none of them.
+//
+// Goroutines: the FUSE server's, ended by the unmount that Mount.Wait waits for.
+// Uploads, and the calls that tell of them, belong to the Stage; Close waits
+// for both.
 //
 // # Errors
 //
