@@ -14,6 +14,7 @@ var (
 	_ fusefs.NodeMknoder        = (*dirNode)(nil)
 	_ fusefs.NodeSymlinker      = (*dirNode)(nil)
 	_ fusefs.NodeLinker         = (*dirNode)(nil)
+	_ fusefs.NodeTmpfiler       = (*dirNode)(nil)
 	_ fusefs.NodeUnlinker       = (*dirNode)(nil)
 	_ fusefs.NodeRmdirer        = (*dirNode)(nil)
 	_ fusefs.NodeRenamer        = (*dirNode)(nil)

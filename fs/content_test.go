@@ -267,3 +267,30 @@ func TestRecovery(t *testing.T) {
 	require.Equal(t, "owed", w.get("d/e/f"))
 	require.Equal(t, []string{"d/", "d/e/", "d/e/f"}, w.keys())
 }
+
+// A file made without a name is nowhere until it is linked into place.
+func TestTmpfile(t *testing.T) {
+	w := newWorld(t, nil)
+	n, err := unix.Open(w.dir, unix.O_TMPFILE|unix.O_RDWR, 0o640)
+	require.NoError(t, err)
+	f := os.NewFile(uintptr(n), "tmpfile")
+	_, err = f.WriteString("body")
+	require.NoError(t, err)
+	require.NoError(t, f.Sync())
+	require.Empty(t, w.ls(""))
+	require.Empty(t, w.keys())
+	proc := fmt.Sprintf("/proc/self/fd/%d", n)
+	require.NoError(t, unix.Linkat(unix.AT_FDCWD, proc, unix.AT_FDCWD, w.path("f.txt"), unix.AT_SYMLINK_FOLLOW))
+	require.Equal(t, "body", w.read("f.txt"))
+	require.ErrorIs(t, unix.Linkat(unix.AT_FDCWD, proc, unix.AT_FDCWD, w.path("g"), unix.AT_SYMLINK_FOLLOW), unix.EPERM, "now it would be a hard link")
+	require.NoError(t, f.Close())
+	require.Equal(t, "body", w.get("f.txt"))
+	require.Contains(t, w.head("f.txt").ContentType, "text/plain")
+
+	n, err = unix.Open(w.dir, unix.O_TMPFILE|unix.O_WRONLY, 0o600)
+	require.NoError(t, err)
+	_, err = unix.Write(n, []byte("never seen"))
+	require.NoError(t, err)
+	require.NoError(t, unix.Close(n))
+	require.Equal(t, []string{"f.txt"}, w.keys())
+}

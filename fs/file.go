@@ -35,7 +35,8 @@ type fileNode struct {
 	ending           chan struct{} // closed when the end of staged is over; nil when it is not under way
 	pin              *pin          // the version that reads use while staged is nil
 	handles, writers int
-	gone             bool // the name was removed: nothing is stored any more
+	gone             bool // it has no name (any more): nothing is stored
+	linkable         bool // it never had one, and may be given one (O_TMPFILE)
 }
 
 // pin keeps a version in the cache while it is read. It is closed when it is

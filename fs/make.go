@@ -260,8 +260,3 @@ func (d *dirNode) marked() bool {
 	defer d.mu.Unlock()
 	return d.marker
 }
-
-// Link refuses: two keys cannot share one object.
-func (d *dirNode) Link(context.Context, fusefs.InodeEmbedder, string, *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
-	return nil, syscall.EPERM
-}
