@@ -21,22 +21,26 @@ type CopyLargeOptions struct {
 // the one version: src.ETag, or what is there when it begins. A copy by parts
 // that fails is aborted. Tags are copied only by Copy.
 func (c *Client) CopyLarge(ctx context.Context, src Version, dst string, o CopyLargeOptions) (Object, error) {
-	source := c
-	if o.SourceBucket != "" && o.SourceBucket != c.cfg.Bucket {
-		if o.SourceRegion != "" && o.SourceRegion != c.cfg.Region {
-			return c.copyBlind(ctx, src, dst, o)
-		}
-		var err error
-		if source, err = c.WithBucket(o.SourceBucket); err != nil {
-			return Object{}, err
-		}
+	if o.SourceRegion != "" && o.SourceRegion != c.cfg.Region {
+		return c.copyBlind(ctx, src, dst, o)
 	}
-	there, err := source.HeadWith(ctx, src.Key, HeadOptions{
-		VersionID: o.SourceVersionID, IfMatch: src.ETag, CustomerKey: o.SourceCustomerKey})
+	there, err := c.headSource(ctx, src, o.CopySource)
 	if err != nil {
 		return Object{}, err
 	}
 	return c.copyKnown(ctx, there, dst, o)
+}
+
+// headSource looks at a source of this region.
+func (c *Client) headSource(ctx context.Context, src Version, s CopySource) (Object, error) {
+	in := c
+	if s.SourceBucket != "" && s.SourceBucket != c.cfg.Bucket {
+		var err error
+		if in, err = c.WithBucket(s.SourceBucket); err != nil {
+			return Object{}, err
+		}
+	}
+	return in.HeadWith(ctx, src.Key, HeadOptions{VersionID: s.SourceVersionID, IfMatch: src.ETag, CustomerKey: s.SourceCustomerKey})
 }
 
 // copyBlind copies from another region, where this client cannot ask: src has

@@ -79,7 +79,7 @@ func (c *Client) UploadPartWith(ctx context.Context, key, uploadID string, numbe
 
 // CopyPart makes part number of an upload a copy of a range of src, inside
 // COS. With src.ETag set, another version of the source is Changed. A range
-// up to the end needs src.Size.
+// up to the end needs src.Size; of a whole source without one, COS is asked.
 func (c *Client) CopyPart(ctx context.Context, key, uploadID string, number int, src Version, r Range) (Part, error) {
 	return c.CopyPartFrom(ctx, key, uploadID, number, src, r, CopySource{})
 }
@@ -92,6 +92,14 @@ func (c *Client) CopyPartFrom(ctx context.Context, key, uploadID string, number 
 		return Part{}, err
 	}
 	whole := rng.Off == 0 && rng.Len < 0
+	if whole && src.Size == 0 {
+		// Without the part's size the checksum of the object would be wrong.
+		there, err := c.headSource(ctx, src, s)
+		if err != nil {
+			return Part{}, err
+		}
+		src = there.Version
+	}
 	if rng.Len < 0 {
 		rng.Len = src.Size - rng.Off
 	}

@@ -81,6 +81,9 @@ func (c *call) deleteOne(ch *change, o deleteTarget) deleteResult {
 	if o.Key == "" {
 		return deleteResult{}
 	}
+	if len(o.Key) > maxKeyBytes {
+		return deleteResult{refused: failure("KeyTooLong")}
+	}
 	d, err := c.s.store.removeIn(ch, c.bucket, o.Key, o.VersionID)
 	if err == nil {
 		return deleteResult{deleted: d}

@@ -3,6 +3,8 @@ package cosserver
 import (
 	"fmt"
 	"net/http"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -217,6 +219,24 @@ func TestCopyRefusals(t *testing.T) {
 	}
 	s.must("PUT", "/to", "", from, "x-cos-copy-source-If-Match: "+etag)
 	s.refuses(409, "FileAlreadyExists", "PUT", "/to", "", from, "x-cos-forbid-overwrite: true")
+}
+
+// TestCopyAbove5GiB makes the object by hand, out of one blob named often.
+//
+//rows:server O69
+func TestCopyAbove5GiB(t *testing.T) {
+	s := newSite(t, nil)
+	s.must("PUT", "/seed", strings.Repeat("s", 64<<20))
+	seed, _, err := s.store.lookup(testBucket, "seed", "")
+	require.NoError(t, err)
+	huge := &objectRecord{objectHead: objectHead{ETag: seed.ETag, Size: 81 * seed.Size}, objectDetail: seed.objectDetail}
+	huge.Segments = slices.Repeat(seed.Segments, 81)
+	require.NoError(t, s.store.put(put{bucket: testBucket, key: "huge", object: huge}))
+	require.Equal(t, "5435817984", s.must("HEAD", "/huge", "").header.Get("Content-Length"))
+	s.refuses(400, "EntityTooLarge", "PUT", "/to", "", "x-cos-copy-source: "+testBucket+"/huge")
+	id := regexp.MustCompile("<UploadId>(.*)</UploadId>").FindStringSubmatch(s.must("POST", "/to?uploads", "").body)[1]
+	s.refuses(400, "EntityTooLarge", "PUT", "/to?partNumber=1&uploadId="+id, "", "x-cos-copy-source: "+testBucket+"/huge")
+	s.must("PUT", "/to?partNumber=1&uploadId="+id, "", "x-cos-copy-source: "+testBucket+"/huge", "x-cos-copy-source-range: bytes=5368709119-5368709120")
 }
 
 func TestArchivedContentCannotBeRead(t *testing.T) {

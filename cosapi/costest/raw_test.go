@@ -128,8 +128,12 @@ func (r *raw) document(status int, method, target, doc string) answer {
 }
 
 func md5Of(body string) string {
+	return "Content-MD5: " + base64.StdEncoding.EncodeToString(sumOf(body))
+}
+
+func sumOf(body string) []byte {
 	sum := md5.Sum([]byte(body))
-	return "Content-MD5: " + base64.StdEncoding.EncodeToString(sum[:])
+	return sum[:]
 }
 
 // answer is what came back.
