@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 // generations is how many buckets the entries of the file are in. New ones go
@@ -29,7 +30,7 @@ func openAttrFile(path string, log *slog.Logger) (*bbolt.DB, error) {
 		return nil, err
 	}
 	db, err := tryAttrFile(path)
-	if err == nil || errors.Is(err, bbolt.ErrTimeout) || errors.Is(err, fs.ErrPermission) {
+	if err == nil || errors.Is(err, berrors.ErrTimeout) || errors.Is(err, fs.ErrPermission) {
 		return db, err
 	}
 	log.Warn("the file of attributes is damaged and made anew", "file", path, "err", err)

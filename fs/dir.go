@@ -113,6 +113,7 @@ func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 
 // enter gives the kernel a node.
 func (d *dirNode) enter(ctx context.Context, n inode, ttl time.Duration, out *fuse.EntryOut) *fusefs.Inode {
+	n.base().forgotten.Store(false)
 	n.getattr(&out.Attr)
 	setTimeouts(out, ttl)
 	return d.NewInode(ctx, n, n.base().stable())

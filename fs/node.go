@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unicode/utf8"
@@ -34,6 +35,9 @@ type node struct {
 	self inode // the whole node that this is the base of
 	ino  uint64
 	typ  uint32 // S_IFDIR, S_IFREG, …
+	// forgotten: the kernel does not know the node any more, and it is kept
+	// only because it is staged.
+	forgotten atomic.Bool
 
 	// Guarded by fs.tree. parent is nil for the root, and once the name is
 	// removed. go-fuse's own tree follows only after a rename has returned,
@@ -93,6 +97,7 @@ func (n *node) OnForget() {
 	}
 	key, _ := dir.key()
 	if staged, ok := n.fs.overlay.get(key, name); ok && staged.base() == n {
+		n.forgotten.Store(true)
 		return
 	}
 	dir.dropKid(name, n)

@@ -109,7 +109,7 @@ func (n *fileNode) leaveOverlayLocked() {
 		return
 	}
 	n.fs.overlay.drop(dir, n.name, &n.node)
-	if n.Forgotten() { // nothing but the overlay has kept it
+	if n.forgotten.Load() { // nothing but the overlay has kept it
 		n.parent.dropKid(n.name, &n.node)
 	}
 }
