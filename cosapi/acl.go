@@ -101,6 +101,7 @@ type NewACL struct {
 
 // ACL reads who may do what with an object; with an empty key, with the
 // bucket.
+// The seeds call it get_bucket_acl and get_object_acl.
 func (c *Client) ACL(ctx context.Context, key string) (ACL, error) {
 	return c.VersionACL(ctx, key, "")
 }
@@ -129,6 +130,7 @@ func (c *Client) VersionACL(ctx context.Context, key, versionID string) (ACL, er
 }
 
 // PutACL replaces the ACL of an object; with an empty key, of the bucket.
+// The seeds call it put_bucket_acl and put_object_acl.
 func (c *Client) PutACL(ctx context.Context, key string, n NewACL) error {
 	return c.PutVersionACL(ctx, key, "", n)
 }

@@ -24,6 +24,7 @@ type Appended struct {
 //
 // A lost answer is not repeated blindly: the bytes at position are read back,
 // and equal ones are taken as ours.
+// The seeds call it append_object.
 func (c *Client) Append(ctx context.Context, key string, position int64, body io.ReadSeeker, o PutOptions) (Appended, error) {
 	const op = "AppendObject"
 	if position < 0 {

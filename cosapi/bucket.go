@@ -19,6 +19,7 @@ type BucketInfo struct {
 
 // HeadBucket tells an existing bucket (nil), a missing one (NoBucket) and one
 // out of reach (Denied) apart.
+// The seeds call it head_bucket.
 func (c *Client) HeadBucket(ctx context.Context) (BucketInfo, error) {
 	r := &request{op: "HeadBucket", method: http.MethodHead}
 	var info BucketInfo
@@ -45,6 +46,7 @@ type CreateBucketOptions struct {
 // CreateBucket makes the bucket. Exists if there is one already, ours or
 // somebody else's: Code tells which. An answer lost and asked for again shows
 // as success, because BucketAlreadyOwnedByYou then means this very call.
+// The seeds call it create_bucket.
 func (c *Client) CreateBucket(ctx context.Context, o CreateBucketOptions) error {
 	r := &request{op: "PutBucket", method: http.MethodPut, body: &sendBody{}}
 	r.setACL(o.ACL, o.Grants)
@@ -67,6 +69,7 @@ func (c *Client) CreateBucket(ctx context.Context, o CreateBucketOptions) error 
 
 // DeleteBucket removes an empty bucket. NotEmpty if there are objects,
 // versions, delete markers or open uploads.
+// The seeds call it delete_bucket.
 func (c *Client) DeleteBucket(ctx context.Context) error {
 	r := &request{op: "DeleteBucket", method: http.MethodDelete}
 	r.settle = func(_ context.Context, attempt int, failed *Error) (bool, error) {
@@ -77,6 +80,7 @@ func (c *Client) DeleteBucket(ctx context.Context) error {
 }
 
 // BucketLocation is the bucket's region.
+// The seeds call it get_bucket_location.
 func (c *Client) BucketLocation(ctx context.Context) (string, error) {
 	type location struct {
 		XMLName xml.Name `xml:"LocationConstraint"`
@@ -100,12 +104,14 @@ type versioning struct {
 
 // BucketVersioning is VersioningEnabled, VersioningSuspended, or empty if it
 // was never set.
+// The seeds call it get_bucket_versioning.
 func (c *Client) BucketVersioning(ctx context.Context) (string, error) {
 	doc, err := getDocument[versioning](ctx, c, "GetBucketVersioning", "", Pair{"versioning", ""})
 	return doc.Status, err
 }
 
 // PutBucketVersioning switches versioning. There is no way back to "never".
+// The seeds call it put_bucket_versioning.
 func (c *Client) PutBucketVersioning(ctx context.Context, status string) error {
 	const op = "PutBucketVersioning"
 	if status != VersioningEnabled && status != VersioningSuspended {

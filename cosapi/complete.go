@@ -26,6 +26,7 @@ type completedPart struct {
 // looked at: the size and checksum of the parts prove that it is ours. The
 // ETag of the result is opaque; its Attrs are not told, they are those of
 // StartUpload.
+// The seeds call it complete_multipart_upload.
 func (c *Client) CompleteUpload(ctx context.Context, key, uploadID string, parts []Part) (Object, error) {
 	return c.complete(ctx, key, uploadID, parts, false)
 }

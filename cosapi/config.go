@@ -63,7 +63,8 @@ const (
 	slowAnswerTimeout = 20 * time.Minute
 )
 
-// New checks a Config. It sends nothing.
+// New checks a Config (the seeds' CosConfig) and makes a client of it (their
+// CosS3Client). It sends nothing.
 func New(cfg Config) (*Client, error) {
 	if err := CheckBucket(cfg.Bucket); err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ type copyResult struct {
 // Copy makes dst a copy of src inside COS. With src.ETag set, another version
 // of the source is Changed. At most 5 GiB; above that TooLarge, and parts are
 // copied instead. It is not repeated blindly with ForbidOverwrite, see Put.
+// The seeds call it copy_object.
 func (c *Client) Copy(ctx context.Context, src Version, dst string, o CopyOptions) (Object, error) {
 	const op = "CopyObject"
 	if err := c.checkCopy(op, src, dst, o); err != nil {

@@ -23,17 +23,20 @@ type corsDocument struct {
 }
 
 // BucketCORS reads the rules. NotSet if there are none.
+// The seeds call it get_bucket_cors.
 func (c *Client) BucketCORS(ctx context.Context) ([]CORSRule, error) {
 	doc, err := getDocument[corsDocument](ctx, c, "GetBucketCORS", "", Pair{"cors", ""})
 	return doc.Rules, err
 }
 
 // PutBucketCORS replaces all rules, at most 100.
+// The seeds call it put_bucket_cors.
 func (c *Client) PutBucketCORS(ctx context.Context, rules []CORSRule) error {
 	return c.putDocument(ctx, "PutBucketCORS", "", corsDocument{Rules: rules}, Pair{"cors", ""})
 }
 
 // DeleteBucketCORS removes all rules.
+// The seeds call it delete_bucket_cors.
 func (c *Client) DeleteBucketCORS(ctx context.Context) error {
 	return c.deleteDocument(ctx, "DeleteBucketCORS", "", Pair{"cors", ""})
 }

@@ -54,6 +54,7 @@ type deleteResult struct {
 // keys count as deleted. Nothing is sent when one of them is no key at all. The failures are those of single keys, after
 // retries; an error means that a batch as a whole got no answer, and the keys
 // from it on are untold.
+// The seeds call it delete_objects.
 func (c *Client) DeleteMulti(ctx context.Context, keys []string) ([]DeleteFailure, error) {
 	ids := make([]ObjectID, len(keys))
 	for i, key := range keys {

@@ -45,6 +45,7 @@ var kindNames = [...]string{
 	"archived", "in progress", "locked", "not supported", "throttled", "unavailable", "timed out", "cancelled", "corrupt", "not modified",
 }
 
+// Error is the name of the class.
 func (k Kind) Error() string {
 	if int(k) < len(kindNames) {
 		return kindNames[k]
@@ -53,17 +54,19 @@ func (k Kind) Error() string {
 }
 
 // Error is the one error type of this package: both of the seeds'
-// CosClientError (Status 0) and CosServiceError. Match it by Kind:
+// CosClientError (Status 0) and CosServiceError, whose get_digest_msg it is.
+// Match it by Kind:
 // errors.Is(err, cosapi.NotFound).
 type Error struct {
 	Op, Key string
 	Kind    Kind
-	Status  int    // HTTP status; 0 when there was no answer
-	Code    string // COS's error code, or the fallback for the status (cos-api.md 4.1)
-	Message string
-	// Resource, RequestID and TraceID are COS's, for its support.
+	Status  int    // HTTP status (get_status_code); 0 when there was no answer
+	Code    string // COS's error code (get_error_code), or the fallback for the status (cos-api.md 4.1)
+	Message string // get_error_msg
+	// Resource, RequestID and TraceID are COS's, for its support
+	// (get_resource_location, get_request_id, get_trace_id).
 	Resource, RequestID, TraceID string
-	Raw                          []byte // the answer's body, at most 64 KiB
+	Raw                          []byte // the answer's body, at most 64 KiB (get_origin_msg)
 	Err                          error  // the cause below, if any
 
 	hint hint // for the retry loop
@@ -85,6 +88,8 @@ func (e *Error) Is(target error) bool {
 // Unwrap gives the cause below.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Error names the call, the key, the cause and what may help; it never has a
+// secret in it.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Op)

@@ -45,12 +45,14 @@ type NoncurrentTransition struct {
 	StorageClass   string
 }
 
-// LifecycleDate is the form of dates in rules: midnight in China.
+// LifecycleDate is the form of dates in rules: midnight in China. The seeds
+// call it get_date.
 func LifecycleDate(year, month, day int) string {
 	return fmt.Sprintf("%04d-%02d-%02dT00:00:00+08:00", year, month, day)
 }
 
 // BucketLifecycle reads the rules. NotSet if there are none.
+// The seeds call it get_bucket_lifecycle.
 func (c *Client) BucketLifecycle(ctx context.Context) ([]LifecycleRule, error) {
 	doc, err := getDocument[lifecycleDocument](ctx, c, "GetBucketLifecycle", "", Pair{"lifecycle", ""})
 	var rules []LifecycleRule
@@ -61,6 +63,7 @@ func (c *Client) BucketLifecycle(ctx context.Context) ([]LifecycleRule, error) {
 }
 
 // PutBucketLifecycle replaces all rules, at most 1000.
+// The seeds call it put_bucket_lifecycle.
 func (c *Client) PutBucketLifecycle(ctx context.Context, rules []LifecycleRule) error {
 	var doc lifecycleDocument
 	for _, r := range rules {
@@ -70,6 +73,7 @@ func (c *Client) PutBucketLifecycle(ctx context.Context, rules []LifecycleRule) 
 }
 
 // DeleteBucketLifecycle removes all rules.
+// The seeds call it delete_bucket_lifecycle.
 func (c *Client) DeleteBucketLifecycle(ctx context.Context) error {
 	return c.deleteDocument(ctx, "DeleteBucketLifecycle", "", Pair{"lifecycle", ""})
 }

@@ -37,6 +37,7 @@ type listedObject struct {
 // List reads one page of the bucket's keys (cos-api.md 3.2.4). Keys are asked
 // for percent-encoded, because XML cannot carry all of them, and come back
 // decoded.
+// The seeds call it list_objects.
 func (c *Client) List(ctx context.Context, o ListOptions) (Page, error) {
 	r := &request{op: "ListObjects", method: http.MethodGet, class: classList}
 	r.param("prefix", o.Prefix)

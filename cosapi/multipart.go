@@ -12,6 +12,7 @@ import (
 // object that CompleteUpload makes. An upload that is neither completed nor
 // aborted is invisible in listings, costs storage, and keeps its bucket from
 // being deleted. (cos-api.md 3.4.6 for all of these calls.)
+// The seeds call it create_multipart_upload.
 func (c *Client) StartUpload(ctx context.Context, key string, o PutOptions) (uploadID string, err error) {
 	const op = "InitiateMultipartUpload"
 	if err := errors.Join(CheckKey(key), o.check(op, key)); err != nil {
@@ -44,6 +45,7 @@ type PartOptions struct {
 
 // UploadPart sends part number (1 to MaxParts) of an upload; sent again, it
 // replaces the part. The CRC64 is compared as in Put.
+// The seeds call it upload_part.
 func (c *Client) UploadPart(ctx context.Context, key, uploadID string, number int, body io.ReadSeeker) (Part, error) {
 	return c.UploadPartWith(ctx, key, uploadID, number, body, PartOptions{})
 }
@@ -80,6 +82,7 @@ func (c *Client) UploadPartWith(ctx context.Context, key, uploadID string, numbe
 // CopyPart makes part number of an upload a copy of a range of src, inside
 // COS. With src.ETag set, another version of the source is Changed. A range
 // up to the end needs src.Size; of a whole source without one, COS is asked.
+// The seeds call it upload_part_copy.
 func (c *Client) CopyPart(ctx context.Context, key, uploadID string, number int, src Version, r Range) (Part, error) {
 	return c.CopyPartFrom(ctx, key, uploadID, number, src, r, CopySource{})
 }
@@ -126,6 +129,7 @@ func (c *Client) CopyPartFrom(ctx context.Context, key, uploadID string, number 
 }
 
 // AbortUpload throws an upload and its parts away. NoUpload if there is none.
+// The seeds call it abort_multipart_upload.
 func (c *Client) AbortUpload(ctx context.Context, key, uploadID string) error {
 	const op = "AbortMultipartUpload"
 	if err := checkPart(op, key, uploadID, 1); err != nil {

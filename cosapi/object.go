@@ -15,6 +15,7 @@ type HeadOptions struct {
 }
 
 // Head asks what COS knows of a key. NotFound if there is no such object.
+// The seeds call it head_object.
 func (c *Client) Head(ctx context.Context, key string) (Object, error) {
 	return c.HeadWith(ctx, key, HeadOptions{})
 }
@@ -61,6 +62,7 @@ type Deleted struct {
 
 // Delete removes a key. That there was none is no error, nor told: COS does
 // not say. In a versioned bucket it writes a delete marker.
+// The seeds call it delete_object.
 func (c *Client) Delete(ctx context.Context, key string) error {
 	_, err := c.DeleteVersion(ctx, key, "")
 	return err

@@ -24,6 +24,7 @@ type SignOptions struct {
 // Presign makes a URL that lets anybody make one request until expires from
 // now: any method, any sub-resource (cos-api.md 2.5). An empty key means the
 // bucket. A temporary token goes into the URL. Denied without credentials.
+// The seeds call it get_presigned_url, and get_presigned_download_url with GET.
 func (c *Client) Presign(ctx context.Context, method, key string, expires time.Duration, o SignOptions) (string, error) {
 	in, u, err := c.signInput(ctx, "Presign", method, key, expires, o)
 	if err != nil {
@@ -43,6 +44,7 @@ func (c *Client) Presign(ctx context.Context, method, key string, expires time.D
 // Authorization makes the value of an Authorization header for a request that
 // somebody else sends within expires. With a temporary token the sender adds
 // it as x-cos-security-token.
+// The seeds call it get_auth.
 func (c *Client) Authorization(ctx context.Context, method, key string, expires time.Duration, o SignOptions) (string, error) {
 	in, _, err := c.signInput(ctx, "Authorization", method, key, expires, o)
 	if err != nil {

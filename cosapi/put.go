@@ -15,6 +15,7 @@ import (
 //
 // With ForbidOverwrite an existing key is Exists. A lost answer is not
 // repeated blindly: the key is asked for, and equal content is taken as ours.
+// The seeds call it put_object; their put_object_from_local_file is Upload.
 func (c *Client) Put(ctx context.Context, key string, body io.ReadSeeker, o PutOptions) (Object, error) {
 	const op = "PutObject"
 	r, err := newPut(op, key, body, o)

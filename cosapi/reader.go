@@ -21,7 +21,8 @@ type GetOptions struct {
 	TrafficLimit                                                              int64 // bit/s, 0: none
 }
 
-// Reader is the content of a Get. It is for one goroutine, and must be
+// Reader is the content of a Get (the seeds' StreamBody, and what its
+// get_raw_stream gives). It is for one goroutine, and must be
 // closed. A body that breaks off is continued by a further request for the
 // same version; when the whole object was asked for, the end is reported as
 // io.EOF only if the CRC64 of COS agrees, and as Corrupt otherwise.
@@ -55,6 +56,7 @@ func (c *Client) Get(ctx context.Context, v Version, r Range) (*Reader, error) {
 }
 
 // GetWith is Get with conditions and choices. o.IfMatch gives way to v.ETag.
+// The seeds call it get_object.
 func (c *Client) GetWith(ctx context.Context, v Version, r Range, o GetOptions) (*Reader, error) {
 	if err := CheckKey(v.Key); err != nil {
 		return nil, err

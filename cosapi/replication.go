@@ -28,16 +28,19 @@ type ReplicationDestination struct {
 }
 
 // BucketReplication reads the configuration. NotSet if there is none.
+// The seeds call it get_bucket_replication.
 func (c *Client) BucketReplication(ctx context.Context) (Replication, error) {
 	return getDocument[Replication](ctx, c, "GetBucketReplication", "", Pair{"replication", ""})
 }
 
 // PutBucketReplication replaces it.
+// The seeds call it put_bucket_replication.
 func (c *Client) PutBucketReplication(ctx context.Context, r Replication) error {
 	return c.putDocument(ctx, "PutBucketReplication", "", r, Pair{"replication", ""})
 }
 
 // DeleteBucketReplication ends replication.
+// The seeds call it delete_bucket_replication.
 func (c *Client) DeleteBucketReplication(ctx context.Context) error {
 	return c.deleteDocument(ctx, "DeleteBucketReplication", "", Pair{"replication", ""})
 }

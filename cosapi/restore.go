@@ -25,6 +25,7 @@ type RestoreOptions struct {
 // Object.Restore of a Head tells when the copy is there. Restoring anew
 // extends its life. InProgress if a restore is running, Invalid if the object
 // is not archived.
+// The seeds call it restore_object.
 func (c *Client) Restore(ctx context.Context, key string, o RestoreOptions) error {
 	const op = "RestoreObject"
 	if err := CheckKey(key); err != nil {

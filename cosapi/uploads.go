@@ -64,6 +64,7 @@ func (c *Client) Uploads(ctx context.Context, prefix string) iter.Seq2[Upload, e
 }
 
 // UploadsPage reads one page (cos-api.md 3.2.6).
+// The seeds call it list_multipart_uploads.
 func (c *Client) UploadsPage(ctx context.Context, o UploadsOptions) (UploadsPage, error) {
 	r := &request{op: "ListMultipartUploads", method: http.MethodGet, class: classList, params: []Pair{{"uploads", ""}}}
 	r.param("prefix", o.Prefix)

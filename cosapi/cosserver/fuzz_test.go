@@ -3,6 +3,8 @@ package cosserver
 import (
 	"encoding/xml"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -18,6 +20,15 @@ func FuzzDocuments(f *testing.F) {
 		completeDocument([2]string{"1", "x"}), "<Delete><Quiet>true</Quiet><Object><Key>a</Key></Object></Delete>", `{"a":1}`, "", "<",
 	} {
 		f.Add([]byte(doc))
+	}
+	samples, err := filepath.Glob("../testdata/golden/*.xml") // cos-api.md 4.1 and 5
+	require.NoError(f, err)
+	require.NotEmpty(f, samples)
+	for _, name := range samples {
+		doc, err := os.ReadFile(name)
+		require.NoError(f, err)
+		f.Add(doc)
+		f.Add(doc[:len(doc)/2])
 	}
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		b := &bucketRecord{Versioning: versioningEnabled}
@@ -35,7 +46,7 @@ func FuzzDocuments(f *testing.F) {
 			_, err := parseACL(x.buf, ownerID(""))
 			require.NoError(t, err)
 		}
-		for _, v := range []any{new(deleteRequest), new(completeRequest), new(restoreRequest)} {
+		for _, v := range []any{new(deleteRequest), new(completeRequest), new(restoreRequest), new(versioningDocument), new(tagging)} {
 			if err := parseXML(doc, v); err != nil {
 				require.True(t, isCode(err, "MalformedXML") || isCode(err, "MissingRequestBodyError"), "%v", err)
 			}
