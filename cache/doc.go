@@ -87,6 +87,21 @@
 // name, and a file behind a directory of the same name, is hidden, counted
 // and logged.
 //
+// Who opens directories in order (the next of its siblings, or the first one
+// after reading all of them) is taken for a walker: find, du, grep -r, a copy.
+// Everything below the parent is then listed flat, from that directory on, and
+// each page fills the listings of all directories it shows, so that a tree
+// costs a LIST per thousand objects. The walk is two pages ahead of the newest
+// directory opened, and only after a second one was opened. The keys below a
+// directory are contiguous, so a fed listing has a frontier like any other and
+// can go on by itself with a delimiter: it does when a page ends below it and
+// its reader is one (later three) pages without rows, so a huge subtree holds
+// up nobody. Files of the parent itself are skipped by its own listing. A
+// directory that the walk does not reach in three pages is listed by itself; two
+// of them in a row end it, and from then on more order (8, 16, ...) is asked
+// for. So does an error: rights are given by prefix. Forget and ForgetTree end
+// the walks they touch, pages in flight included.
+//
 // A change of our own overtakes the questions under way: their answers, which
 // may be older, go to those who asked before and are not kept, and a listing
 // has the changes laid over it. This goes on for a TTL, because COS does not

@@ -39,6 +39,16 @@ type listing struct {
 	limit  string
 	probed []string // candidates for limit that were asked for, shortest first
 
+	finished bool // somebody has read it to the end
+
+	// feed fills the listing for now; it can go on by itself from next at any
+	// time. idle counts the pages of feed that said nothing of it.
+	feed *walk
+	idle int
+	// walk has begun it with its page number page.
+	walk *walk
+	page int
+
 	attached bool // it is the one in its directory, and counted in Names.rows
 	flight   *flight
 }
@@ -80,20 +90,28 @@ func (l *listing) request(held int) (o cosapi.ListOptions, probe string) {
 
 // absorb takes the next page. It returns the keys that cannot be shown.
 func (l *listing) absorb(p cosapi.Page, until time.Time) (hidden []string) {
+	rows, marker, hidden := decode(p, prefixOf(l.dir))
+	last := l.last
+	if n := len(p.Entries); n > 0 {
+		last = strings.Clone(strings.TrimPrefix(p.Entries[n-1].Key, prefixOf(l.dir)))
+	}
+	return append(hidden, l.take(rows, marker, last, p.Next, until)...)
+}
+
+// take adds rows, in order of their bases, and moves the frontier to last; an
+// empty next says that there is no more. It returns the keys of files that
+// turn out to be behind directories.
+func (l *listing) take(rows []row, marker *row, last, next string, until time.Time) (hidden []string) {
 	if l.pages == 0 {
 		l.until = until
 	}
 	l.pages++
-	rows, marker, hidden := decode(p, prefixOf(l.dir))
 	if marker != nil && l.start == "" {
 		l.marker = marker
 	}
-	if n := len(p.Entries); n > 0 {
-		l.last = strings.Clone(strings.TrimPrefix(p.Entries[n-1].Key, prefixOf(l.dir)))
-	}
-	l.next, l.complete = p.Next, p.Next == ""
+	l.last, l.next, l.complete = last, next, next == ""
 	rows = l.veil(rows)
-	hidden = append(hidden, l.shadowed(rows)...)
+	hidden = l.shadowed(rows)
 	l.rows.add(rows)
 	l.settle()
 	return hidden

@@ -84,6 +84,7 @@ type Names struct {
 	changes []changed // where the recent changes are, oldest first
 	hidden  map[string]struct{}
 	posix   posixState
+	walks   []*walk // at most maxWalks, oldest first
 }
 
 // Name is what the bucket says about one path. Paths are keys without a
@@ -112,6 +113,13 @@ type directory struct {
 	large  time.Time         // until then too large to be listed for a single name
 	list   *listing          // the newest listing, or nil
 	recent map[string]change // our own changes to its children, by base
+	marked *change           // our own last change of its marker
+
+	// The directory among its children that a reader began with last, how many
+	// of these came in order before it, and how many of that make a walk.
+	opened         string
+	openedAt       time.Time
+	inRow, penalty int
 }
 
 // NewNames starts with nothing known.
@@ -195,15 +203,17 @@ func (n *Names) directoryLocked(dir string) *directory {
 // hide counts keys that cannot be shown, and logs each once.
 func (n *Names) hide(keys []string) {
 	for _, key := range keys {
-		if n.isNewlyHidden(key) {
+		n.mu.Lock()
+		isNew := n.hideLocked(key)
+		n.mu.Unlock()
+		if isNew {
 			n.log.Warn("this key cannot be shown as a file name; rename the object with another tool to see it", "key", key)
 		}
 	}
 }
 
-func (n *Names) isNewlyHidden(key string) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+// hideLocked counts a key and says whether it is new.
+func (n *Names) hideLocked(key string) bool {
 	if _, known := n.hidden[key]; known || len(n.hidden) >= maxHiddenKeys {
 		return false
 	}

@@ -31,7 +31,7 @@ func (n *Names) Learn(obj cosapi.Object) {
 		if known && absent {
 			n.beginEmptyLocked(key, before.Until)
 		}
-		n.setMarkerLocked(key, &obj)
+		n.setMarkerLocked(key, &obj, now)
 		n.enterDirLocked(key, now)
 		return
 	}
@@ -62,7 +62,7 @@ func (n *Names) Removed(key string) {
 		n.recordLocked(change{key: path, at: now, gone: true})
 		return
 	}
-	n.setMarkerLocked(path, nil)
+	n.setMarkerLocked(path, nil, now)
 	if d, ok := n.dirs.Peek(path); ok && d.list != nil && d.list.whole() && d.list.fresh(now) && d.list.rows.count == 0 {
 		n.recordLocked(change{key: key, at: now, gone: true})
 		return
@@ -79,6 +79,7 @@ func (n *Names) Forget(key string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.overtakeLocked(key)
+	n.endWalksLocked(key)
 	n.answers.Remove(key)
 	n.forgetListingLocked(key)
 	n.dirs.Remove(key)
@@ -89,6 +90,7 @@ func (n *Names) ForgetTree(dir string) {
 	n.memory.forgetTree(dir)
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.endWalksLocked(dir)
 	for q := range n.flights {
 		if within(q.key, dir) {
 			n.overtakeLocked(q.key)
@@ -119,17 +121,37 @@ func (n *Names) forgetListingLocked(path string) {
 	delete(d.recent, base)
 }
 
-// setMarkerLocked notes the marker of dir in the listing of it.
-func (n *Names) setMarkerLocked(dir string, obj *cosapi.Object) {
-	d, ok := n.dirs.Peek(dir)
-	if !ok || d.list == nil {
+// setMarkerLocked notes the marker of dir in the listing of it, and for
+// listings that are under way.
+func (n *Names) setMarkerLocked(dir string, obj *cosapi.Object, now time.Time) {
+	d := n.directoryLocked(dir)
+	d.marked = &change{at: now, gone: obj == nil}
+	if obj != nil {
+		d.marked.row = rowOf(obj, len(obj.Key))
+	}
+	if d.list != nil {
+		d.list.setMarker(d.marked)
+	}
+}
+
+func (l *listing) setMarker(c *change) {
+	l.marker = nil
+	if !c.gone {
+		l.marker = &c.row
+	}
+}
+
+// replayMarkerLocked lays a recent change of the directory's marker over the
+// first page of l, which was asked for at asked.
+func (n *Names) replayMarkerLocked(l *listing, asked time.Time) {
+	d, ok := n.dirs.Peek(l.dir)
+	if !ok || d.marked == nil || l.pages != 1 || l.start != "" || asked.Sub(d.marked.at) >= n.ttl {
 		return
 	}
-	d.list.marker = nil
-	if obj != nil {
-		r := rowOf(obj, len(obj.Key))
-		d.list.marker = &r
+	if l.marker == nil && d.marked.gone || l.marker != nil && l.marker.newer(*d.marked, asked) {
+		return
 	}
+	l.setMarker(d.marked)
 }
 
 // enterDirLocked makes dir and its parents known as directories: something

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 type fakeBucket struct {
 	mu      sync.Mutex
 	objects map[string]cosapi.Object
+	sorted  []string // the keys, or nil after a change
 	clock   time.Time
 	pageMax int // rows per page, below what is asked for; 0: as asked
 	heads   []string
@@ -63,7 +65,7 @@ func (b *fakeBucket) put(key, etag string) cosapi.Object {
 		Attrs:    cosapi.Attrs{StorageClass: "STANDARD", Meta: map[string]string{"mode": "33188", "of": key}},
 		Modified: b.clock,
 	}
-	b.objects[key] = o
+	b.objects[key], b.sorted = o, nil
 	return o
 }
 
@@ -71,6 +73,7 @@ func (b *fakeBucket) remove(key string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.objects, key)
+	b.sorted = nil
 }
 
 // refuse makes requests for these keys or prefixes fail with err, or not if
@@ -157,24 +160,25 @@ func (b *fakeBucket) list(o cosapi.ListOptions) (cosapi.Page, error) {
 	if b.pageMax > 0 {
 		room = min(room, b.pageMax)
 	}
-	var rows []cosapi.Entry
-	seen := map[string]bool{}
-	for key, obj := range b.objects {
-		if !strings.HasPrefix(key, o.Prefix) {
-			continue
+	if len(b.sorted) != len(b.objects) {
+		b.sorted = slices.Sorted(maps.Keys(b.objects))
+	}
+	rows := []cosapi.Entry{}
+	from, _ := slices.BinarySearch(b.sorted, max(o.Prefix, o.Marker))
+	for _, key := range b.sorted[from:] {
+		if !strings.HasPrefix(key, o.Prefix) || len(rows) > room {
+			break
 		}
-		e := cosapi.Entry{Object: obj}
-		e.Attrs = cosapi.Attrs{StorageClass: obj.StorageClass}
+		e := cosapi.Entry{Object: b.objects[key]}
+		e.Attrs = cosapi.Attrs{StorageClass: e.StorageClass}
 		e.Listed = true
 		if i := strings.Index(key[len(o.Prefix):], "/"); i >= 0 && o.Delimiter == "/" {
 			e = cosapi.Entry{Object: cosapi.Object{Version: cosapi.Version{Key: key[:len(o.Prefix)+i+1]}}, Prefix: true}
 		}
-		if e.Key > o.Marker && !seen[e.Key] {
-			seen[e.Key] = true
+		if e.Key > o.Marker && (len(rows) == 0 || rows[len(rows)-1].Key != e.Key) {
 			rows = append(rows, e)
 		}
 	}
-	slices.SortFunc(rows, func(x, y cosapi.Entry) int { return strings.Compare(x.Key, y.Key) })
 	if len(rows) > room {
 		return cosapi.Page{Entries: rows[:room:room], Next: rows[room-1].Key}, nil
 	}

@@ -56,7 +56,26 @@ func (n *Names) knownLocked(key, dir, base string, now time.Time) (name Name, ab
 	if a, ok := n.answers.Get(key); ok && now.Before(a.Until) {
 		return a.Name, a.absent, true
 	}
-	return Name{}, false, false
+	name, known = n.nonEmptyLocked(key, now)
+	return name, false, known
+}
+
+// nonEmptyLocked answers for a directory of which a fresh listing shows
+// anything, so that a walk need not ask for what it has passed.
+func (n *Names) nonEmptyLocked(key string, now time.Time) (Name, bool) {
+	d, ok := n.dirs.Peek(key)
+	if !ok || d.list == nil || d.list.pages == 0 || !d.list.fresh(now) || d.list.rows.count == 0 && d.list.marker == nil {
+		return Name{}, false
+	}
+	name := Name{Dir: true, Until: d.list.until}
+	name.Object.Key = key + "/"
+	switch l := d.list; {
+	case l.marker != nil:
+		name.Object, name.Marker = l.marker.object(), true
+	case l.start != "":
+		name.Object.Listed = true
+	}
+	return name, true
 }
 
 // listedLocked is the answer of a listing that covers base.

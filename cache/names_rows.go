@@ -26,7 +26,12 @@ func (n *Names) Rows(ctx context.Context, dir, after string) (rows []Row, more b
 	now := n.now()
 	n.mu.Lock()
 	n.lookForMarkLocked(now)
-	l := n.listingLocked(dir, after, now)
+	var l *listing
+	if after == "" {
+		l = n.openLocked(dir, now)
+	} else {
+		l = n.listingLocked(dir, after, now)
+	}
 	n.mu.Unlock()
 	for {
 		s, err := n.nextRows(ctx, l, after, now)
@@ -86,6 +91,7 @@ func (n *Names) nextRows(ctx context.Context, l *listing, after string, now time
 		s := stretch{of: l, until: l.until}
 		s.rows, s.more = l.rows.page(after, l.limit, pageRows)
 		done := l.complete || len(s.rows) > 0
+		l.finished = l.finished || l.complete && !s.more
 		var f *flight
 		if !s.more && !l.complete {
 			s.more = true
@@ -106,7 +112,13 @@ func (n *Names) extendLocked(l *listing) *flight {
 	if l.flight != nil {
 		return l.flight
 	}
-	o, probe := l.request(min(maxHeld, n.maxRows/2))
+	if l.feed != nil {
+		if f := n.fedLocked(l); f != nil {
+			return f
+		}
+		l.unfeedLocked()
+	}
+	o, probe := l.request(n.held())
 	asked := n.now()
 	f := n.launchLocked(func(f *flight) {
 		page, err := n.bucket.List(n.ctx, o)
@@ -127,6 +139,9 @@ func (n *Names) extendLocked(l *listing) *flight {
 	return f
 }
 
+// held is how many rows of a listing may wait for a directory.
+func (n *Names) held() int { return min(maxHeld, n.maxRows/2) }
+
 // extended gives l the answer to its request. It returns the keys that cannot
 // be shown.
 func (n *Names) extended(l *listing, page cosapi.Page, probe string, asked time.Time, err error) (hidden []string) {
@@ -142,6 +157,7 @@ func (n *Names) extended(l *listing, page cosapi.Page, probe string, asked time.
 	default:
 		hidden = l.absorb(page, asked.Add(n.ttl))
 		n.replayLocked(l, frontier, asked)
+		n.replayMarkerLocked(l, asked)
 	}
 	if l.attached {
 		n.rows += l.rows.count - before
@@ -174,5 +190,6 @@ func (n *Names) detachLocked(d *directory) {
 	}
 	n.rows -= d.list.rows.count
 	d.list.attached = false
+	d.list.unfeedLocked()
 	d.list = nil
 }
