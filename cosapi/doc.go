@@ -31,6 +31,9 @@
 // operation can know, and the Kind decides the rest. Nothing else in the
 // package touches the network.
 //
+// What is rare for all calls alike goes by the context: WithHeader adds headers,
+// WithResponse tells of every answer's status, request id and header.
+//
 // An attempt has no deadline of its own, large bodies take their time. A
 // watchdog ends it when no byte moved in either direction for AnswerTimeout.
 //
@@ -62,8 +65,8 @@
 // It has no cache, and starts no goroutine that outlives a call (net/http
 // keeps two per idle connection, see CloseIdleConnections). It logs only
 // through Config.Observe and Config.Log. It follows no redirects and never
-// switches hosts. Only the transfers above touch local files or split contents
-// into parts; of files, Download and DownloadDir alone write any, and they set
+// switches hosts. Only the transfers above touch local files; they and
+// CopyLarge alone split contents into parts. Of files, Download and DownloadDir alone write any, and they set
 // no modes or times.
 //
 // # Ownership and locks

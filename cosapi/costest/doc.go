@@ -7,6 +7,10 @@
 // against our server in every go test, and unchanged against a real bucket
 // when the variables of Endpoint are set.
 //
+// Its own tests hold client and server to the seeds: testdata/rows.tsv has a
+// line per operation, parameter, result and exception, every test names the
+// rows it exercises in its comment, and rows_test.go fails for a row without.
+//
 // # Ownership and locks
 //
 // A Server belongs to the test that made it. Faults has one lock, held only
