@@ -24,13 +24,14 @@ func (s *Stage) Check() error {
 			errs = append(errs, err)
 		}
 	}
+	errs = append(errs, s.checkIntents(known)...)
 	entries, err := os.ReadDir(s.cfg.Dir)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("stage: %w", err))
 	}
 	for _, e := range entries {
 		if !known[e.Name()] {
-			errs = append(errs, fmt.Errorf("stage %s: %s belongs to no staged file", s.cfg.Dir, e.Name()))
+			errs = append(errs, fmt.Errorf("stage %s: %s belongs to no staged file and no intent", s.cfg.Dir, e.Name()))
 		}
 	}
 	return errors.Join(errs...)

@@ -28,26 +28,35 @@ func (f *File) takeAim(ctx context.Context, ask bool) (aim, error) {
 	f.mu.RLock()
 	base, checked, damaged := f.base, f.checked, f.damaged
 	newName := !f.hasBase || f.base.Key != f.key
+	var over cosapi.Object // of our own intents, to be replaced
+	if newName {
+		over, checked = f.over, f.overAt
+	}
 	a := aim{key: f.key, copies: f.hasBase && len(f.opts.Encryption.CustomerKey) == 0}
 	f.mu.RUnlock()
-	a.forbid = newName && !f.stage.noForbid.Load()
+	a.forbid = newName && !named(over) && !f.stage.noForbid.Load()
 	if damaged {
 		// The key holds a broken copy of ours, put there a moment ago.
 		a.forbid = false
 		return a, nil
 	}
-	if !ask && (a.forbid || !newName && time.Since(checked) <= f.stage.cfg.BaseTTL) {
+	known := !newName || named(over)
+	if !ask && (a.forbid || known && time.Since(checked) <= f.stage.cfg.BaseTTL) {
 		return a, nil
 	}
 	there, err := f.stage.cfg.Store.Head(ctx, a.key)
 	if errors.Is(err, cosapi.NotFound) {
 		if !newName { // removed by somebody; storing brings it back
-			a.forbid, a.copies, a.baseGone = !f.stage.noForbid.Load(), false, true
+			a.copies, a.baseGone = false, true
 		}
+		a.forbid = known && !f.stage.noForbid.Load()
 		return a, nil
 	}
 	if err != nil {
 		return a, err
+	}
+	if named(over) && (is(there, over) || equal(there, over)) {
+		return a, nil
 	}
 	return f.judge(ctx, a, there, base, newName)
 }

@@ -10,9 +10,11 @@ import (
 	"cosfs/cosapi"
 )
 
-// Pending is a file that is to be stored and is not yet.
+// Pending is what COS is to get and has not yet: a file's content, or an
+// intent.
 type Pending struct {
 	Key      string
+	Intent   IntentKind // empty: content
 	Size     int64
 	Attempts int   // that failed in a row
 	Err      error // of the last attempt
@@ -26,6 +28,9 @@ type Stats struct {
 	Uploading  int   // being stored now
 	DirtyBytes int64 // of the dirty files, what the disk holds
 	Kept       int   // see Stage.Kept
+	Intents    int   // not carried out yet
+	Refused    int   // intents that came to nothing since Open
+	Renames    int   // see Stage.Renames
 }
 
 func (s *Stage) allFiles() []*File {
@@ -40,7 +45,10 @@ func (s *Stage) allFiles() []*File {
 
 // Stats counts.
 func (s *Stage) Stats() Stats {
-	st := Stats{Kept: len(s.kept)}
+	st := Stats{Kept: len(s.kept), Renames: len(s.Renames())}
+	s.intents.mu.Lock()
+	st.Intents, st.Refused = s.intents.pending, s.intents.refused
+	s.intents.mu.Unlock()
 	for _, f := range s.allFiles() {
 		f.mu.RLock()
 		st.Files++
@@ -67,7 +75,10 @@ func (s *Stage) Pending() []Pending {
 		list = append(list, Pending{Key: f.key, Size: f.size, Attempts: f.failed, Err: f.lastErr})
 		f.mu.RUnlock()
 	}
-	slices.SortFunc(list, func(a, b Pending) int { return strings.Compare(a.Key, b.Key) })
+	s.intents.each(func(t *todo) {
+		list = append(list, Pending{Key: t.Key, Intent: t.Kind, Size: int64(len(t.Body)), Attempts: t.failed, Err: t.lastErr})
+	})
+	slices.SortStableFunc(list, func(a, b Pending) int { return strings.Compare(a.Key, b.Key) })
 	return list
 }
 
@@ -90,9 +101,12 @@ func (f *File) pending() bool {
 // Drain waits until nothing is owed. What waits after a failure is tried at
 // once. When ctx ends first, the error names what is left; it stays owed.
 func (s *Stage) Drain(ctx context.Context) error {
-	for files := s.pending(); len(files) > 0; files = s.pending() {
+	for files := s.pending(); len(files) > 0 || s.intents.any(); files = s.pending() {
 		for _, f := range files {
 			f.hasten()
+		}
+		if err := s.drainIntents(ctx); err != nil {
+			return leftError(s.Pending(), err)
 		}
 		for _, f := range files {
 			if err := s.waitFor(ctx, f); err != nil {
@@ -149,7 +163,7 @@ func leftError(left []Pending, cause error) error {
 	if len(left) > named {
 		keys = append(keys, "…")
 	}
-	return fmt.Errorf("%d files are not stored yet (%s); they are kept and stored after the next mount: %w",
+	return fmt.Errorf("%d changes are not stored yet (%s); they are kept and stored after the next mount: %w",
 		len(left), strings.Join(keys, ", "), errors.Join(errs...))
 }
 

@@ -20,6 +20,9 @@ const (
 	// ErrStageClosed ends the waiting of those whose upload Close interrupted.
 	// What they asked for is owed and durable.
 	ErrStageClosed = sentinel("stage closed before the upload ended; it is kept and sent after the next mount")
+	// ErrOvertaken ends an intent whose place a later change of the same key
+	// has taken: what that one comes to is what counts.
+	ErrOvertaken = sentinel("overtaken by a later change of the same name")
 )
 
 // ConflictError says that somebody else wrote the key since our base was

@@ -151,7 +151,7 @@ func TestDrainNamesWhatIsLeft(t *testing.T) {
 	ctx, cancel := contextUntil(r, func() bool { return r.server.Faults.Hits() > 7 })
 	defer cancel()
 	err := r.stage.Drain(ctx)
-	require.ErrorContains(t, err, `7 files are not stored yet ("a", "b", "c", "d", "e", …)`)
+	require.ErrorContains(t, err, `7 changes are not stored yet ("a", "b", "c", "d", "e", …)`)
 	require.ErrorIs(t, err, cosapi.Denied)
 	require.Equal(t, 7, r.stage.Stats().Owed)
 	r.server.Faults.Clear()

@@ -55,6 +55,8 @@ type File struct {
 	upload  *upload       // parts sent, for an upload that goes on
 	sent    []print       // contents of requests whose outcome is unknown
 	damaged bool          // the key holds a broken copy of ours
+	over    cosapi.Object // what an upload of a new name may overwrite: see claim
+	overAt  time.Time
 	thaw    chan struct{} // not nil: writers wait until it is closed
 	holds   int           // while positive no upload starts
 	waiters []waiter

@@ -151,14 +151,14 @@ func (s *Stage) dispatch() {
 			s.goDo(func() { f.run(s.ctx) })
 			continue
 		}
-		if !s.idle(wait) {
+		if !s.idle(s.queue.wake, wait) {
 			return
 		}
 	}
 }
 
 // idle waits for work; false: the stage closes.
-func (s *Stage) idle(wait time.Duration) bool {
+func (s *Stage) idle(wake <-chan struct{}, wait time.Duration) bool {
 	var due <-chan time.Time
 	if wait > 0 {
 		t := time.NewTimer(wait)
@@ -166,7 +166,7 @@ func (s *Stage) idle(wait time.Duration) bool {
 		due = t.C
 	}
 	select {
-	case <-s.queue.wake:
+	case <-wake:
 	case <-due:
 	case <-s.ctx.Done():
 		return false

@@ -13,7 +13,8 @@ import (
 const (
 	recordSuffix = ".json"
 	dataSuffix   = ".data"
-	asideSuffix  = ".json.new" // a record being written
+	newSuffix    = ".new" // a record being written
+	asideSuffix  = recordSuffix + newSuffix
 )
 
 // writeRecord creates or replaces a record. Durable means that it outlives a
@@ -29,11 +30,16 @@ func (s *Stage) writeRecord(r Record, replace, durable bool) error {
 		// it could damage: one call less than write aside and rename.
 		return writeFile(name, text, false)
 	}
-	aside := s.path(r.ID + asideSuffix)
-	if err := writeFile(aside, text, durable); err != nil {
+	return s.replaceFile(r.ID+recordSuffix, text, durable)
+}
+
+// replaceFile writes aside and renames.
+func (s *Stage) replaceFile(name string, p []byte, durable bool) error {
+	aside := s.path(name + newSuffix)
+	if err := writeFile(aside, p, durable); err != nil {
 		return errors.Join(err, ignoreMissing(os.Remove(aside)))
 	}
-	if err := os.Rename(aside, name); err != nil {
+	if err := os.Rename(aside, s.path(name)); err != nil {
 		return fmt.Errorf("stage: %w", err)
 	}
 	if !durable {

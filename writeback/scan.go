@@ -17,7 +17,7 @@ import (
 const asideDir = "aside"
 
 // scan reads the directory of an earlier run: owed files become Recovered,
-// open ones Kept. It returns the kept records that name an upload.
+// open ones Kept, intents pending. It returns the kept records that name an upload.
 func (s *Stage) scan() ([]Record, error) {
 	entries, err := os.ReadDir(s.cfg.Dir)
 	if err != nil {
@@ -32,7 +32,11 @@ func (s *Stage) scan() ([]Record, error) {
 	for _, e := range entries {
 		id, ok := strings.CutSuffix(e.Name(), recordSuffix)
 		s.passID(e.Name())
-		if !ok {
+		if s.scanIntent(e.Name()) {
+			known[e.Name()] = true
+			continue
+		}
+		if !ok || strings.Contains(id, ".") {
 			continue
 		}
 		r, err := s.readRecord(id)

@@ -28,6 +28,10 @@ type Store interface {
 	CompleteExclusive(ctx context.Context, key, uploadID string, parts []cosapi.Part) (cosapi.Object, error)
 	AbortUpload(ctx context.Context, key, uploadID string) error
 	Parts(ctx context.Context, key, uploadID string) ([]cosapi.Part, error)
+	Copy(ctx context.Context, src cosapi.Version, dst string, o cosapi.CopyOptions) (cosapi.Object, error)
+	CopyLarge(ctx context.Context, src cosapi.Version, dst string, o cosapi.CopyLargeOptions) (cosapi.Object, error)
+	Delete(ctx context.Context, key string) error
+	DeleteMulti(ctx context.Context, keys []string) ([]cosapi.DeleteFailure, error)
 }
 
 // Base gives the bytes of one version in the bucket; *cache.Object is one.
@@ -44,7 +48,7 @@ type Config struct {
 	Store    Store                                // needed
 	OpenBase func(v cosapi.Version) (Base, error) // needed
 	PartSize int64                                // bytes of a part; 8 MiB, at least 1 MiB
-	Parallel int                                  // transfers at once for the whole stage; 8
+	Parallel int                                  // transfers at once for the whole stage, and as many intents; 8
 	// FreeFloor is how many bytes the disk keeps free: a write that would
 	// leave less fails with ENOSPC. 256 MiB; negative: none.
 	FreeFloor int64
@@ -76,8 +80,10 @@ type EventKind string
 // The kinds of events.
 const (
 	Stored     EventKind = "stored"
-	Failed     EventKind = "failed"     // an attempt; it is repeated with back-off
+	Failed     EventKind = "failed"     // an attempt, of an upload or an intent; it is repeated with back-off
 	Conflicted EventKind = "conflicted" // stored under another name, or kept in the stage
+	Carried    EventKind = "carried"    // an intent
+	Refused    EventKind = "refused"    // an intent, for good, or dropped because COS has another version
 )
 
 const (
@@ -132,7 +138,9 @@ type Stage struct {
 	buffers   sync.Pool // of *[fillStep]byte
 	// noForbid is set once the endpoint has refused x-cos-forbid-overwrite.
 	noForbid atomic.Bool
-	nextID   atomic.Uint64
+	// noBatch is set once the endpoint has refused to delete keys together.
+	noBatch atomic.Bool
+	nextID  atomic.Uint64
 
 	ctx    context.Context // of all uploads; ended by Close
 	cancel context.CancelFunc
@@ -140,11 +148,13 @@ type Stage struct {
 
 	recovered []*File
 	kept      []Record
+	intents   book
 
-	mu     sync.Mutex // guards the fields below
-	files  map[*File]struct{}
-	queue  queue
-	closed bool
+	mu      sync.Mutex // guards the fields below
+	files   map[*File]struct{}
+	queue   queue
+	renames map[*Rename]struct{}
+	closed  bool
 }
 
 // Open locks and scans the directory. A directory in use gives *LockedError.
@@ -159,10 +169,12 @@ func Open(c Config) (*Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stage{cfg: c, lock: lock, transfers: semaphore.NewWeighted(int64(c.Parallel)), files: map[*File]struct{}{}}
+	s := &Stage{cfg: c, lock: lock, transfers: semaphore.NewWeighted(int64(c.Parallel)),
+		files: map[*File]struct{}{}, renames: map[*Rename]struct{}{}}
 	s.space = space{dir: c.Dir, floor: c.FreeFloor}
 	s.buffers.New = func() any { return new([fillStep]byte) }
 	s.queue.init(4 * c.Parallel)
+	s.intents.init(c.Parallel)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	left, err := s.scan()
 	if err != nil {
@@ -170,6 +182,7 @@ func Open(c Config) (*Stage, error) {
 		return nil, errors.Join(err, lock.Close())
 	}
 	s.goDo(s.dispatch)
+	s.goDo(s.carry)
 	s.goDo(func() { s.abortLeft(left) })
 	return s, nil
 }
@@ -226,7 +239,7 @@ func (s *Stage) register(f *File) error {
 func (s *Stage) path(name string) string { return filepath.Join(s.cfg.Dir, name) }
 
 // Close ends the uploads and waits for them. What was to be stored and is not
-// yet is owed: durable, and recovered by the next Open.
+// yet is owed: durable, and recovered by the next Open. So are intents.
 func (s *Stage) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -239,8 +252,10 @@ func (s *Stage) Close() error {
 		files = append(files, f)
 	}
 	s.mu.Unlock()
+	s.intents.shut()
 	s.cancel()
 	s.wg.Wait()
+	s.intents.abandon()
 	var errs []error
 	for _, f := range files {
 		errs = append(errs, f.shut())

@@ -127,7 +127,13 @@ func (f *File) run(parent context.Context) {
 	f.hurry = false
 	f.mu.Unlock()
 	start := time.Now()
-	r, err := f.deliver(ctx)
+	var r receipt
+	c, err := f.stage.claim(ctx, f.Key())
+	if err == nil {
+		defer func() { c.end(r, err) }()
+		f.heed(c)
+		r, err = f.deliver(ctx)
+	}
 	r.took = time.Since(start)
 	lost := new(ConflictError)
 	switch {

@@ -1,0 +1,180 @@
+package writeback
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// RenamePhase says how far the rename of a directory is.
+type RenamePhase string
+
+// The phases of a rename. A failure in the first is undone by deleting the
+// copies, in the second there is only the way forward.
+const (
+	RenameCopying  RenamePhase = "copying"
+	RenameDeleting RenamePhase = "deleting" // all copies are made
+)
+
+// Rename is the durable record of the rename of a directory, from before its
+// first copy until after its last delete. The requests are its owner's.
+type Rename struct {
+	From, To string // prefixes that end in "/"
+	At       time.Time
+
+	stage *Stage
+	id    string
+
+	mu    sync.Mutex // guards the fields below and the record; with no other lock
+	phase RenamePhase
+	over  bool
+}
+
+// renameRecord is a Rename as JSON, in <id>.rename.json.
+type renameRecord struct {
+	Format int         `json:"format"`
+	ID     string      `json:"id"`
+	From   text        `json:"from"`
+	To     text        `json:"to"`
+	At     time.Time   `json:"at"`
+	Phase  RenamePhase `json:"phase"`
+}
+
+// BeginRename records that everything below one prefix goes to another.
+func (s *Stage) BeginRename(from, to string) (*Rename, error) {
+	if err := checkPrefixes(from, to); err != nil {
+		return nil, err
+	}
+	r := &Rename{From: from, To: to, At: time.Now(), stage: s, id: fmt.Sprintf("%016x", s.nextID.Add(1)), phase: RenameCopying}
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil, fmt.Errorf("stage %s: %w", s.cfg.Dir, os.ErrClosed)
+	}
+	s.renames[r] = struct{}{}
+	s.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.saveLocked(RenameCopying); err != nil {
+		s.forgetRename(r)
+		return nil, errors.Join(err, ignoreMissing(os.Remove(r.path())))
+	}
+	return r, nil
+}
+
+func checkPrefixes(from, to string) error {
+	for _, p := range []string{from, to} {
+		if len(p) < 2 || !strings.HasSuffix(p, "/") {
+			return fmt.Errorf("rename of %q to %q: prefixes end in /: %w", from, to, syscall.EINVAL)
+		}
+	}
+	if strings.HasPrefix(to, from) {
+		return fmt.Errorf("rename of %q to %q, which is below it: %w", from, to, syscall.EINVAL)
+	}
+	return nil
+}
+
+// Renames are those not Done: of this run, and of an earlier one for their
+// owner to complete or to undo, oldest first.
+func (s *Stage) Renames() []*Rename {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]*Rename, 0, len(s.renames))
+	for r := range s.renames {
+		list = append(list, r)
+	}
+	slices.SortFunc(list, func(a, b *Rename) int { return strings.Compare(a.id, b.id) })
+	return list
+}
+
+// Phase is how far it is.
+func (r *Rename) Phase() RenamePhase {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.phase
+}
+
+// Deleting records that all copies are made: once it has returned nil, what
+// is below To is the directory, also after a power cut.
+func (r *Rename) Deleting() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over {
+		return os.ErrClosed
+	}
+	return r.saveLocked(RenameDeleting)
+}
+
+// Done forgets the rename, completed or undone.
+func (r *Rename) Done() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over {
+		return os.ErrClosed
+	}
+	if err := ignoreMissing(os.Remove(r.path())); err != nil {
+		return fmt.Errorf("stage: %w", err)
+	}
+	r.over = true
+	r.stage.forgetRename(r)
+	return nil
+}
+
+func (s *Stage) forgetRename(r *Rename) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.renames, r)
+}
+
+func (r *Rename) path() string { return r.stage.path(r.id + renameSuffix) }
+
+func (r *Rename) saveLocked(phase RenamePhase) error {
+	p, err := json.Marshal(renameRecord{Format: recordFormat, ID: r.id, From: text(r.From), To: text(r.To), At: r.At, Phase: phase})
+	if err != nil {
+		return fmt.Errorf("stage: record of the rename of %q: %w", r.From, err)
+	}
+	if err := r.stage.replaceFile(r.id+renameSuffix, p, true); err != nil {
+		return err
+	}
+	r.phase = phase
+	return nil
+}
+
+// readRename reads a record.
+func (s *Stage) readRename(id string) (renameRecord, error) {
+	var rec renameRecord
+	p, err := os.ReadFile(s.path(id + renameSuffix))
+	if err == nil {
+		err = json.Unmarshal(p, &rec)
+	}
+	if err == nil {
+		err = checkRecordHead(id, rec.Format, rec.ID)
+	}
+	if err == nil {
+		err = checkPrefixes(string(rec.From), string(rec.To))
+	}
+	if err == nil && rec.Phase != RenameCopying && rec.Phase != RenameDeleting {
+		err = fmt.Errorf("phase %q", rec.Phase)
+	}
+	if err != nil {
+		return rec, fmt.Errorf("rename %s: %w", id, err)
+	}
+	return rec, nil
+}
+
+// recoverRename enters the rename of an earlier run.
+func (s *Stage) recoverRename(id string) error {
+	rec, err := s.readRename(id)
+	if err != nil {
+		return err
+	}
+	r := &Rename{From: string(rec.From), To: string(rec.To), At: rec.At, stage: s, id: id, phase: rec.Phase}
+	s.renames[r] = struct{}{}
+	return nil
+}
