@@ -234,8 +234,8 @@ func TestClientDeleteFailuresOfKeys(t *testing.T) {
 	u.Len(failures, 1)
 }
 
-//rows:client O87-O89 O91-O95 X4 X8 X9
-func TestClientRestoreAppendTagsEncryption(t *testing.T) {
+//rows:client O87-O89
+func TestClientRestore(t *testing.T) {
 	clock := newTimer()
 	u := newUser(t, WithNow(clock.now), WithConfig(func(c *cosserver.Config) { c.RestoreDelay = time.Hour }))
 	cfg := u.s.Config()
@@ -259,7 +259,12 @@ func TestClientRestoreAppendTagsEncryption(t *testing.T) {
 	for _, tier := range []string{cosapi.TierStandard, cosapi.TierExpedited} {
 		u.NoError(u.c.Restore(u.ctx, "cold", cosapi.RestoreOptions{Days: 1, Tier: tier}), "a restored copy lives longer")
 	}
+}
 
+//rows:client O91-O95 X4 X8 X9
+func TestClientAppendTagsEncryption(t *testing.T) {
+	u := newUser(t)
+	u.put("cold", "x", cosapi.PutOptions{Attrs: cosapi.Attrs{StorageClass: "ARCHIVE"}})
 	a, err := u.c.Append(u.ctx, "log", 0, strings.NewReader("hello"), cosapi.PutOptions{})
 	u.NoError(err)
 	u.Equal(cosapi.Appended{ETag: "5d41402abc4b2a76b9719d911017c592", Next: 5}, a)
@@ -270,7 +275,7 @@ func TestClientRestoreAppendTagsEncryption(t *testing.T) {
 	u.Equal("AppendPositionErr", u.isError(err, cosapi.Changed).Code)
 	_, err = u.c.Append(u.ctx, "cold", 1, strings.NewReader("x"), cosapi.PutOptions{})
 	u.Equal("ObjectNotAppendable", u.isError(err, cosapi.Invalid).Code)
-	o, err = u.c.Head(u.ctx, "log")
+	o, err := u.c.Head(u.ctx, "log")
 	u.NoError(err)
 	u.Equal("appendable", o.Type)
 
@@ -293,7 +298,7 @@ func TestClientRestoreAppendTagsEncryption(t *testing.T) {
 	u.Equal("AES256", o.Encryption.Algorithm)
 	key := []byte(strings.Repeat("k", 32))
 	u.put("own", "secret", cosapi.PutOptions{Attrs: cosapi.Attrs{Encryption: cosapi.Encryption{CustomerKey: key}}})
-	body, _, err = u.get("own", cosapi.GetOptions{HeadOptions: cosapi.HeadOptions{CustomerKey: key}})
+	body, _, err := u.get("own", cosapi.GetOptions{HeadOptions: cosapi.HeadOptions{CustomerKey: key}})
 	u.NoError(err)
 	u.Equal("secret", body)
 	_, _, err = u.get("own", cosapi.GetOptions{})

@@ -116,14 +116,10 @@ func TestClientConfig(t *testing.T) {
 	callers.Wait()
 }
 
-//rows:client C7 C10 C11 C12 C13 B3 B5 B42 B53 B57 B70 B74 B77 B86 B90 O30 O44 O66 O90 O96 U13
-func TestClientMetaAndLog(t *testing.T) {
+//rows:client C12 B3 B5 B42 B53 B57 B70 B74 B77 B86 B90 O44 O66 O90 O96
+func TestClientResponseMeta(t *testing.T) {
 	u := newUser(t)
-	var log bytes.Buffer
-	cfg := u.s.Config()
-	cfg.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	c, err := cosapi.New(cfg)
-	u.NoError(err)
+	c := u.c
 	var seen []cosapi.ResponseMeta
 	ctx := cosapi.WithResponse(u.ctx, func(m cosapi.ResponseMeta) { seen = append(seen, m) })
 	other, err := c.WithBucket("second-1250000000")
@@ -170,6 +166,20 @@ func TestClientMetaAndLog(t *testing.T) {
 		u.NotEmpty(seen[0].RequestID, step.op)
 		u.Equal(seen[0].RequestID, seen[0].Header.Get("x-cos-request-id"))
 	}
+}
+
+//rows:client C7 C11 C12 C13 O30 U13
+func TestClientHeadersAndLog(t *testing.T) {
+	u := newUser(t)
+	var log bytes.Buffer
+	cfg := u.s.Config()
+	cfg.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	c, err := cosapi.New(cfg)
+	u.NoError(err)
+	u.NoError(c.PutBucketVersioning(u.ctx, cosapi.VersioningEnabled))
+	u.put("k", "x", cosapi.PutOptions{})
+	var seen []cosapi.ResponseMeta
+	ctx := cosapi.WithResponse(u.ctx, func(m cosapi.ResponseMeta) { seen = append(seen, m) })
 	deleted, err := c.DeleteVersion(ctx, "k", "")
 	u.NoError(err)
 	u.True(deleted.DeleteMarker)
@@ -195,15 +205,19 @@ func TestClientMetaAndLog(t *testing.T) {
 	_, err = c.Head(cosapi.WithHeader(u.ctx, http.Header{"X-A": {"two\nlines"}}), "k")
 	u.isError(err, cosapi.Invalid)
 
-	u.Contains(log.String(), "op=PutObject key=k attempt=1 status=200")
+	u.Contains(log.String(), "op=PutObject key=up attempt=1 status=200")
 	u.NotContains(log.String(), u.s.Credentials.SecretKey)
 	u.NotContains(log.String(), "q-signature")
+}
 
+//rows:client C10
+func TestClientKeys(t *testing.T) {
+	u := newUser(t)
 	for _, bad := range []string{"", "/abs", "a/../..", ".", "x\x18", "\xff"} {
-		_, err := c.Head(u.ctx, bad)
+		_, err := u.c.Head(u.ctx, bad)
 		u.isError(err, cosapi.Invalid)
 	}
-	_, err = c.Head(u.ctx, strings.Repeat("k", 851))
+	_, err := u.c.Head(u.ctx, strings.Repeat("k", 851))
 	u.isError(err, cosapi.NameTooLong)
 }
 
