@@ -129,12 +129,12 @@ func (m *attrMemory) fillRows(rows []Row, now time.Time) bool {
 		}
 		done, known := m.fillLocked(o, now)
 		complete = complete && done
-		if !done && !known {
+		if !done && !known && m.store != nil {
 			unknown = append(unknown, o.Key)
 		}
 	}
 	m.mu.Unlock()
-	if len(unknown) == 0 || m.store == nil {
+	if len(unknown) == 0 {
 		return complete
 	}
 	complete = true

@@ -62,7 +62,8 @@
 // MarkPosix puts there; until it is seen it is looked for once per TTL, beside
 // the request of an asker, so another host's first chmod shows within two TTLs.
 // The directory .cosfs itself is hidden, and Reserved tells who may want to
-// make it.
+// make it. Whoever stores an object's attributes again gets them from Full,
+// which asks in every mode.
 //
 // NamesConfig.AttrFile keeps attributes and ACLs across mounts (bbolt): a write
 // of ours, and what was at least 3 s old when it was asked for. A goroutine

@@ -159,8 +159,8 @@ func (n *Names) readOnLocked(w *walk) *flight {
 	inside, asked := w.inside, n.now()
 	f := n.launchLocked(func(*flight) {
 		page, err := n.bucket.List(n.ctx, o)
-		if err == nil && page.Next != "" && page.Next <= o.Marker {
-			err = cosapi.Unavailable
+		if err == nil && page.Next != "" && (page.Next <= o.Marker || len(page.Entries) == 0) {
+			err = cosapi.Unavailable // of a listing by pages this cannot be made
 		}
 		var pieces []piece
 		var hidden []string

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -380,4 +381,34 @@ func TestWalksAtOnce(t *testing.T) {
 		}
 	}
 	require.Equal(t, counted, n.rows)
+}
+
+// emptyPages answers every other page of a flat listing with none of its rows.
+type emptyPages struct {
+	*fakeBucket
+	odd bool
+}
+
+func (b *emptyPages) List(ctx context.Context, o cosapi.ListOptions) (cosapi.Page, error) {
+	if b.odd = !b.odd; b.odd && o.Delimiter == "" {
+		return cosapi.Page{Next: o.Marker + "\x00"}, nil
+	}
+	return b.fakeBucket.List(ctx, o)
+}
+
+func TestAWalkOverEmptyPages(t *testing.T) {
+	var keys []string
+	for i := range 300 {
+		keys = append(keys, fmt.Sprintf("t/d%02d/%03d", i/10, i))
+	}
+	b := newFakeBucket(keys...)
+	b.pageMax = 15
+	n := newTestNames(t, b, func(c *NamesConfig) { c.Bucket = &emptyPages{fakeBucket: b} })
+	count := 0
+	depthFirst("t")(func(dir string) []Row {
+		rows := readAll(t, n, dir)
+		count += len(rows)
+		return rows
+	})
+	require.Equal(t, 330, count)
 }
