@@ -66,24 +66,26 @@ func (f *File) check() error {
 }
 
 func (f *File) checkData() error {
-	if f.data == nil {
+	if f.data == nil && !f.parked {
 		if len(f.local) > 0 {
 			return fmt.Errorf("bytes %v without a data file", f.local)
 		}
 		return nil
 	}
-	open, err := f.data.Stat()
-	if err != nil {
-		return err
-	}
 	named, err := os.Stat(f.dataPath())
 	if err != nil {
 		return err
 	}
-	if !os.SameFile(open, named) {
-		return fmt.Errorf("%s is another file than the one that is open", f.dataPath())
+	if f.data != nil {
+		open, err := f.data.Stat()
+		if err != nil {
+			return err
+		}
+		if !os.SameFile(open, named) {
+			return fmt.Errorf("%s is another file than the one that is open", f.dataPath())
+		}
 	}
-	if n := open.Size(); n < f.local.End() || n > f.size {
+	if n := named.Size(); n < f.local.End() || n > f.size {
 		return fmt.Errorf("a data file of %d bytes for ranges up to %d of %d", n, f.local.End(), f.size)
 	}
 	return nil

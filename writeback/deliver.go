@@ -219,6 +219,9 @@ func (f *File) readAll(limit int64) (body []byte, s snapshot, ok bool, err error
 	}
 	body = make([]byte, f.size)
 	if f.size > 0 {
+		if err := f.openLocked(); err != nil {
+			return nil, s, false, err
+		}
 		if _, err := f.data.ReadAt(body, 0); err != nil && !errors.Is(err, io.EOF) {
 			return nil, s, false, err
 		}

@@ -47,7 +47,8 @@ type File struct {
 	stored  uint64 // generation that COS has: clean if equal to gen
 	wanted  uint64 // generation that somebody wants stored
 
-	data     *os.File // nil before the first write
+	data     *os.File // nil before the first write, and while parked
+	parked   bool     // there is a data file, and it is closed
 	recorded bool     // there is a record and, where needed, a data file
 	closed   bool     // finished or discarded
 
@@ -156,7 +157,7 @@ func (f *File) change(ctx context.Context) error {
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-		case !f.recorded:
+		case !f.recorded || f.parked:
 			f.mu.Unlock()
 			if err := f.recordOpen(); err != nil {
 				return err

@@ -126,17 +126,19 @@ func (f *File) Finish(adopt func(obj cosapi.Object, path string) error) error {
 		f.mu.Unlock()
 		return fmt.Errorf("%q: %w", f.key, ErrDirty)
 	}
-	data, object := f.data, f.base
-	whole := data != nil && f.size > 0 && f.size == object.Size && f.local.Covers(0, f.size)
+	data, made, object := f.data, f.data != nil || f.parked, f.base
+	whole := made && f.size > 0 && f.size == object.Size && f.local.Covers(0, f.size)
 	old := f.closeLocked()
 	f.mu.Unlock()
 	f.closeBase(old)
 	f.stage.unregister(f)
 	err := f.unrecord()
-	if data == nil {
+	if !made {
 		return err
 	}
-	err = errors.Join(err, data.Close())
+	if data != nil {
+		err = errors.Join(err, data.Close())
+	}
 	if whole && adopt != nil {
 		adopted := adopt(object, f.dataPath())
 		if adopted == nil {
@@ -160,7 +162,7 @@ func (f *File) abandonForGood() {
 
 // closeLocked makes all later calls fail.
 func (f *File) closeLocked() *baseRef {
-	f.closed, f.data, f.recorded = true, nil, false
+	f.closed, f.data, f.parked, f.recorded = true, nil, false, false
 	f.thawLocked()
 	return f.dropBaseLocked()
 }
@@ -181,7 +183,7 @@ func (f *File) Discard() error {
 		f.mu.Unlock()
 		return os.ErrClosed
 	}
-	data, ended := f.data, f.attempt.ended
+	data, made, ended := f.data, f.data != nil || f.parked, f.attempt.ended
 	old := f.closeLocked()
 	if ended != nil {
 		f.attempt.cancel(errRecalled)
@@ -196,7 +198,10 @@ func (f *File) Discard() error {
 	f.disk.Lock()
 	err := f.unrecord()
 	if data != nil {
-		err = errors.Join(err, data.Close(), ignoreMissing(os.Remove(f.dataPath())))
+		err = errors.Join(err, data.Close())
+	}
+	if made {
+		err = errors.Join(err, ignoreMissing(os.Remove(f.dataPath())))
 	}
 	f.disk.Unlock()
 	f.mu.RLock()

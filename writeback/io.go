@@ -32,7 +32,9 @@ func (f *File) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 // readLocal reads what the data file has and tells what is left to the base.
 // n and the error are those of the whole read.
 func (f *File) readLocal(p []byte, off int64) (n int, gaps Extents, err error) {
-	f.mu.RLock()
+	if err := f.rlock(); err != nil {
+		return 0, nil, err
+	}
 	defer f.mu.RUnlock()
 	if f.closed {
 		return 0, nil, os.ErrClosed
@@ -172,6 +174,9 @@ func (f *File) keep(r *baseRef, p []byte, off int64) error {
 	}
 	if r.dropped {
 		return errReplaced
+	}
+	if err := f.openLocked(); err != nil {
+		return err
 	}
 	for _, e := range f.local.Missing(off, min(off+int64(len(p)), f.baseLen)) {
 		if _, err := f.data.WriteAt(p[e.Off-off:e.End-off], e.Off); err != nil {

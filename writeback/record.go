@@ -76,12 +76,44 @@ func (r Record) encode() ([]byte, error) {
 	return json.MarshalIndent(w, "", " ")
 }
 
+// errUnusable is of a record that nothing can be made of, now or later. All
+// other errors of reading one may pass.
+const errUnusable = sentinel("unusable")
+
+// FormatError is of a record that a newer program has written. What it
+// promises is not known, so nothing is done with it.
+type FormatError struct {
+	Path   string
+	Format int
+}
+
+func (e *FormatError) Error() string {
+	return fmt.Sprintf("record %s has format %d, this program knows %d: a newer version wrote it; mount with that version until everything is stored",
+		e.Path, e.Format, recordFormat)
+}
+
 // decodeRecord refuses what encode cannot have written.
 func decodeRecord(id string, p []byte) (Record, error) {
+	r, err := parseRecord(id, p)
+	newer := new(FormatError)
+	if err != nil && !errors.As(err, &newer) {
+		err = fmt.Errorf("record %s: %w: %w", id, errUnusable, err)
+	}
+	return r, err
+}
+
+func parseRecord(id string, p []byte) (Record, error) {
+	var head struct{ Format int }
+	if err := json.Unmarshal(p, &head); err != nil {
+		return Record{}, err
+	}
+	if head.Format > recordFormat {
+		return Record{}, &FormatError{Path: id + recordSuffix, Format: head.Format}
+	}
 	var r Record
 	w := wireRecord{Record: &r}
 	if err := json.Unmarshal(p, &w); err != nil {
-		return Record{}, fmt.Errorf("record %s: %w", id, err)
+		return Record{}, err
 	}
 	r.Key = string(w.Key)
 	if r.Base != nil {
@@ -91,13 +123,13 @@ func decodeRecord(id string, p []byte) (Record, error) {
 		r.Upload.Key = string(w.UploadKey)
 	}
 	if w.Format != recordFormat {
-		return Record{}, fmt.Errorf("record %s: format %d, this program knows %d", id, w.Format, recordFormat)
+		return Record{}, fmt.Errorf("format %d", w.Format)
 	}
 	if r.ID != id {
-		return Record{}, fmt.Errorf("record %s: says it is %q", id, r.ID)
+		return Record{}, fmt.Errorf("says it is %q", r.ID)
 	}
 	if err := r.valid(); err != nil {
-		return Record{}, fmt.Errorf("record %s: %w", id, err)
+		return Record{}, err
 	}
 	return r, nil
 }

@@ -105,12 +105,12 @@ func (f *File) recordOpen() error {
 	f.disk.Lock()
 	defer f.disk.Unlock()
 	f.mu.RLock()
-	done, closed, data := f.recorded, f.closed, f.data
+	done, closed, parked := f.recorded, f.closed, f.parked
 	f.mu.RUnlock()
 	if closed {
 		return os.ErrClosed
 	}
-	if done {
+	if done && !parked {
 		return nil
 	}
 	if f.onDisk == "" {
@@ -118,15 +118,15 @@ func (f *File) recordOpen() error {
 			return err
 		}
 	}
-	if data == nil {
-		var err error
-		if data, err = os.OpenFile(f.dataPath(), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
-			return fmt.Errorf("stage: %w", err)
-		}
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.data, f.recorded = data, true
+	if f.closed {
+		return os.ErrClosed
+	}
+	if err := f.openLocked(); err != nil {
+		return err
+	}
+	f.recorded = true
 	return nil
 }
 
@@ -161,17 +161,25 @@ func (f *File) resave() error {
 	return f.save(f.onDisk, f.durableGen > 0)
 }
 
-// promise makes the content of this moment owed and durable.
+// promise makes the content of this moment owed and durable, and parks the
+// data file.
 func (f *File) promise() error {
 	f.disk.Lock()
 	defer f.disk.Unlock()
 	f.mu.RLock()
-	gen, clean := f.gen, f.gen == f.stored
+	gen, clean, closed := f.gen, f.gen == f.stored, f.closed
 	f.mu.RUnlock()
-	if clean || f.onDisk == StateOwed && f.durableGen >= gen {
+	switch {
+	case closed: // overtaken by Discard: a record now would bring the file back
+		return os.ErrClosed
+	case clean:
 		return nil
+	case f.onDisk != StateOwed || f.durableGen < gen:
+		if err := f.save(StateOwed, true); err != nil {
+			return err
+		}
 	}
-	return f.save(StateOwed, true)
+	return f.park()
 }
 
 // unrecord removes the record of a file that needs none. The caller holds disk.

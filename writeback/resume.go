@@ -4,9 +4,6 @@ import (
 	"context"
 	"crypto/md5"
 	"encoding/hex"
-	"errors"
-	"io"
-	"os"
 
 	"cosfs/cosapi"
 )
@@ -77,24 +74,4 @@ func (f *File) samePart(ctx context.Context, p planPart, part *cosapi.Part) (boo
 	}
 	part.CRC64, part.HasCRC64 = crc.Sum64(), true
 	return true, nil
-}
-
-// section is a range of the data file, as a body that can be sent again.
-func (f *File) section(off, n int64) *io.SectionReader {
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	return io.NewSectionReader(zeroTail{f.data}, off, n)
-}
-
-// zeroTail reads zeros beyond the end: the file may be truncated while a part
-// is sent, which must not look like a failure. Such a part is sent again.
-type zeroTail struct{ file *os.File }
-
-func (z zeroTail) ReadAt(p []byte, off int64) (int, error) {
-	n, err := z.file.ReadAt(p, off)
-	if errors.Is(err, io.EOF) {
-		clear(p[n:])
-		return len(p), nil
-	}
-	return n, err
 }

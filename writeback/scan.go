@@ -13,21 +13,19 @@ import (
 )
 
 // asideDir, below the stage's directory, is where scan moves what it cannot
-// use. Nothing in it is ever read again or deleted.
+// use. Nothing in it is deleted; Kept lists the records in it.
 const asideDir = "aside"
 
 // scan reads the directory of an earlier run: owed files become Recovered,
-// open ones Kept, intents pending. It returns the kept records that name an upload.
+// open ones Kept, intents pending. It returns the kept records that name an
+// upload. An error that may pass ends it: what is promised waits in its place.
 func (s *Stage) scan() ([]Record, error) {
 	entries, err := os.ReadDir(s.cfg.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("stage: %w", err)
 	}
-	aside, err := os.ReadDir(s.path(asideDir))
-	if ignoreMissing(err) != nil {
-		return nil, fmt.Errorf("stage: %w", err)
-	}
 	known := map[string]bool{lockName: true, asideDir: true}
+	records := map[string]bool{}
 	var uploads []Record
 	for _, e := range entries {
 		id, ok := strings.CutSuffix(e.Name(), recordSuffix)
@@ -39,10 +37,14 @@ func (s *Stage) scan() ([]Record, error) {
 		if !ok || strings.Contains(id, ".") {
 			continue
 		}
+		records[id] = true
 		r, err := s.readRecord(id)
-		if err != nil {
+		if errors.Is(err, errUnusable) {
 			s.cfg.Log.Error("stage: a record is unusable; it and its data are moved aside", "dir", s.path(asideDir), "err", err)
 			continue
+		}
+		if err != nil {
+			return nil, err
 		}
 		known[e.Name()], known[id+dataSuffix] = true, true
 		if r.State == StateOwed {
@@ -56,10 +58,10 @@ func (s *Stage) scan() ([]Record, error) {
 			uploads = append(uploads, r)
 		}
 	}
-	for _, e := range aside {
-		s.passID(e.Name())
+	if err := s.tidy(entries, known, records); err != nil {
+		return nil, err
 	}
-	return uploads, s.moveAside(entries, known)
+	return uploads, s.listAside()
 }
 
 // passID makes new ids come after the one that name begins with.
@@ -70,19 +72,70 @@ func (s *Stage) passID(name string) {
 	}
 }
 
-func (s *Stage) moveAside(entries []os.DirEntry, known map[string]bool) error {
+// tidy deletes what was never needed and moves aside what is not understood.
+func (s *Stage) tidy(entries []os.DirEntry, known, records map[string]bool) error {
 	for _, e := range entries {
-		if known[e.Name()] {
+		name := e.Name()
+		var err error
+		switch {
+		case known[name]:
+		case leftOver(name, records):
+			err = ignoreMissing(os.Remove(s.path(name)))
+		default:
+			err = s.moveAside(name)
+		}
+		if err != nil {
+			return fmt.Errorf("stage: %w", err)
+		}
+	}
+	return nil
+}
+
+// leftOver says that a file of ours is of no use to anybody: a record that
+// has not come to replace the one before, or the data of a file without one.
+// Records come before their data and go once COS has it.
+func leftOver(name string, records map[string]bool) bool {
+	id, kind, _ := strings.Cut(name, ".")
+	if _, err := strconv.ParseUint(id, 16, 64); err != nil || len(id) != idLen {
+		return false
+	}
+	return strings.HasSuffix(kind, recordSuffix+newSuffix) || "."+kind == dataSuffix && !records[id]
+}
+
+func (s *Stage) moveAside(name string) error {
+	if err := os.MkdirAll(s.path(asideDir), 0o700); err != nil {
+		return err
+	}
+	to := filepath.Join(s.path(asideDir), name)
+	if err := os.Rename(s.path(name), to); err != nil {
+		return err
+	}
+	s.cfg.Log.Warn("stage: moved aside; nothing tells what it is for", "file", to)
+	return nil
+}
+
+// listAside adds the records that were moved aside, now or earlier, to Kept:
+// something was promised for them that cannot be held.
+func (s *Stage) listAside() error {
+	entries, err := os.ReadDir(s.path(asideDir))
+	if ignoreMissing(err) != nil {
+		return fmt.Errorf("stage: %w", err)
+	}
+	for _, e := range entries {
+		s.passID(e.Name())
+		id, ok := strings.CutSuffix(e.Name(), recordSuffix)
+		if !ok {
 			continue
 		}
-		if err := os.MkdirAll(s.path(asideDir), 0o700); err != nil {
+		p, err := os.ReadFile(filepath.Join(s.path(asideDir), e.Name()))
+		if err != nil {
 			return fmt.Errorf("stage: %w", err)
 		}
-		to := filepath.Join(s.path(asideDir), e.Name())
-		if err := os.Rename(s.path(e.Name()), to); err != nil {
-			return fmt.Errorf("stage: %w", err)
+		if r, err := decodeRecord(id, p); err == nil {
+			r.Path = filepath.Join(s.path(asideDir), id+dataSuffix)
+			r.Reason = "its data is not complete"
+			s.kept = append(s.kept, r)
 		}
-		s.cfg.Log.Warn("stage: moved aside; no record says that it is needed", "file", to)
 	}
 	return nil
 }
@@ -95,7 +148,7 @@ func (s *Stage) readRecord(id string) (Record, error) {
 	}
 	r, err := decodeRecord(id, p)
 	if err != nil {
-		return Record{}, err
+		return Record{}, fmt.Errorf("stage %s: %w", s.cfg.Dir, err)
 	}
 	r.Path = s.path(id + dataSuffix)
 	st, err := os.Stat(r.Path)
@@ -107,12 +160,13 @@ func (s *Stage) readRecord(id string) (Record, error) {
 		have = st.Size()
 	}
 	if r.State == StateOwed && have < r.Local.End() {
-		return Record{}, fmt.Errorf("record %s of %q: the data file has %d bytes, %d are promised", id, r.Key, have, r.Local.End())
+		return Record{}, fmt.Errorf("record %s of %q: %w: the data file has %d bytes, %d are promised", id, r.Key, errUnusable, have, r.Local.End())
 	}
 	return r, nil
 }
 
-// recover makes a File of an owed record.
+// recover makes a File of an owed record. Its data file may be longer than
+// what was promised; what grows later must not find those bytes.
 func (s *Stage) recover(r Record) error {
 	f := &File{stage: s, id: r.ID, key: r.Key, opts: r.Options, size: r.Size, baseLen: r.BaseLen, low: r.Size,
 		local: r.Local, fresh: r.Fresh, modified: r.Modified, gen: 1, attrGen: 1,
@@ -127,9 +181,16 @@ func (s *Stage) recover(r Record) error {
 			f.upload.attrGen = 0
 		}
 	}
-	if data, err := os.OpenFile(r.Path, os.O_RDWR, 0); err == nil {
-		f.data, f.recorded = data, true
-	} else if ignoreMissing(err) != nil {
+	switch st, err := os.Stat(r.Path); {
+	case err == nil:
+		f.parked, f.recorded = true, true
+		if st.Size() > r.Size {
+			err = os.Truncate(r.Path, r.Size)
+		}
+		if err != nil {
+			return fmt.Errorf("stage: %w", err)
+		}
+	case ignoreMissing(err) != nil:
 		return fmt.Errorf("stage: %w", err)
 	}
 	s.files[f] = struct{}{}

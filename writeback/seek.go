@@ -18,7 +18,9 @@ func (f *File) SeekData(off int64) (int64, error) { return f.seek(off, unix.SEEK
 func (f *File) SeekHole(off int64) (int64, error) { return f.seek(off, unix.SEEK_HOLE) }
 
 func (f *File) seek(off int64, whence int) (int64, error) {
-	f.mu.RLock()
+	if err := f.rlock(); err != nil {
+		return 0, err
+	}
 	defer f.mu.RUnlock()
 	switch {
 	case f.closed:

@@ -86,6 +86,9 @@ const (
 	Refused    EventKind = "refused"    // an intent, for good, or dropped because COS has another version
 )
 
+// idLen is the number of hex digits in the id of a staged file.
+const idLen = 16
+
 const (
 	defaultPart  = 8 << 20
 	defaultFloor = 256 << 20
@@ -200,8 +203,9 @@ func (s *Stage) goDo(work func()) {
 // before their StoreLater or Store is called.
 func (s *Stage) Recovered() []*File { return s.recovered }
 
-// Kept are the records of files whose close was never answered, or whose base
-// is gone: found at Open, not uploaded, theirs to take who wrote them.
+// Kept are the records of files whose close was never answered, or which the
+// Reason says cannot be stored: their base is gone, or the disk has lost some
+// of their bytes. Found at Open, not uploaded, theirs to take who wrote them.
 func (s *Stage) Kept() []Record { return s.kept }
 
 // Create stages a new and empty file for a key that has no object.
@@ -222,7 +226,7 @@ func (s *Stage) Edit(base cosapi.Object, o cosapi.PutOptions) (*File, error) {
 }
 
 func (s *Stage) newFile(key string, o cosapi.PutOptions) *File {
-	return &File{stage: s, id: fmt.Sprintf("%016x", s.nextID.Add(1)), key: key, opts: cloneOptions(o), modified: time.Now()}
+	return &File{stage: s, id: fmt.Sprintf("%0*x", idLen, s.nextID.Add(1)), key: key, opts: cloneOptions(o), modified: time.Now()}
 }
 
 // register makes the stage know the file, and refuses it once closed.

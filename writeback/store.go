@@ -175,7 +175,7 @@ func (f *File) fail(err error, r receipt) {
 	closed := f.closed
 	f.mu.Unlock()
 	if !closed {
-		if promise := f.promise(); promise != nil {
+		if promise := f.promise(); promise != nil && !errors.Is(promise, os.ErrClosed) {
 			f.stage.cfg.Log.Error("stage: what could not be stored could not be made durable either", "key", key, "err", promise)
 			err = errors.Join(err, promise)
 		}
