@@ -64,15 +64,22 @@
 // the caller says so (an upload begun is continued by comparing the ETags of
 // the listed parts with the MD5 of the local bytes); open files, whose close
 // was never answered, are kept, listed by Kept, and not uploaded, and an
-// upload begun for one is aborted. Data without a record and half-written
-// records are moved into aside/, not deleted: by the order of writing, such
-// data belonged to a file that was stored, or to one that nothing was promised
-// for. Check verifies all invariants of the directory.
+// upload begun for one is aborted. Data without a record is deleted: records
+// come before their data, so it belonged to a file that was stored, or to one
+// that nothing was promised for. So are records that were being written. A
+// record that cannot be decoded, or whose data is too short, is moved into
+// aside/ with its data, and nothing is deleted there; what can be decoded is
+// listed by Kept. Any other error, a newer format among them, fails Open, and
+// all stays where it is. The data file is cut to what the record says. Check
+// verifies all invariants of the directory.
 //
 // A crash between the answer of COS and the removal of the record leaves an
 // owed record of a stored file. The next attempt finds out: the bucket's
 // object has our checksum, or, of a file that is only partly here, our bytes
 // wherever we have written.
+//
+// An owed file that waits has its data file closed, so that no number of them
+// uses up the descriptors.
 //
 // Close makes durable what is owed and lets go. It waits for no upload; Drain
 // does.
