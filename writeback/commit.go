@@ -12,6 +12,7 @@ type receipt struct {
 	gen      uint64 // of the content
 	attrGen  uint64 // of the attributes that content was snapped with
 	sentAttr uint64 // of the attributes that were sent
+	plain    bool   // found with other attributes than ours
 	conflict *ConflictError
 	sent     int64 // bytes
 	took     time.Duration
@@ -19,8 +20,8 @@ type receipt struct {
 
 // storedGen is the last generation that COS has all of.
 func (r receipt) storedGen() uint64 {
-	if r.sentAttr < r.attrGen {
-		return r.attrGen - 1
+	if r.sentAttr < r.attrGen || r.plain {
+		return max(r.attrGen, 1) - 1
 	}
 	return r.gen
 }
@@ -30,7 +31,11 @@ func (r receipt) storedGen() uint64 {
 func (f *File) commit(r receipt) {
 	f.disk.Lock()
 	f.mu.Lock()
-	if f.closed || r.conflict == nil && r.object.Key != f.key {
+	meant := f.key
+	if r.conflict != nil {
+		meant = r.conflict.Kept
+	}
+	if f.closed || r.object.Key != meant {
 		f.endLocked() // discarded, or renamed meanwhile
 		f.mu.Unlock()
 		f.disk.Unlock()
@@ -70,10 +75,17 @@ func (f *File) rebaseLocked(r receipt) *baseRef {
 		f.key = r.object.Key
 	}
 	f.stored = max(f.stored, r.storedGen())
-	f.attempt.exposed, f.damaged = false, false
-	f.sent, f.upload = nil, nil
+	f.forgetSentLocked()
+	f.upload = nil
 	f.failed, f.lastErr, f.reason = 0, nil, ""
 	return old
+}
+
+// forgetSentLocked ends all doubt about what was sent. The caller holds disk,
+// too.
+func (f *File) forgetSentLocked() {
+	f.attempt.exposed, f.unsure, f.unnoted = false, false, false
+	f.sent, f.damage, f.beside = nil, damage{}, ""
 }
 
 // updateRecord removes the record of a clean file. Otherwise what it promised,

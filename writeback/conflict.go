@@ -26,7 +26,8 @@ type aim struct {
 // a second try, or when the base was last checked too long ago.
 func (f *File) takeAim(ctx context.Context, ask bool) (aim, error) {
 	f.mu.RLock()
-	base, checked, damaged := f.base, f.checked, f.damaged
+	base, checked := f.base, f.checked
+	damaged := f.damagedLocked(f.key)
 	newName := !f.hasBase || f.base.Key != f.key
 	var over cosapi.Object // of our own intents, to be replaced
 	if newName {
@@ -72,8 +73,7 @@ func (f *File) judge(ctx context.Context, a aim, there, base cosapi.Object, newN
 		return a, nil
 	}
 	if !newName && equal(there, base) {
-		f.repin(there)
-		return a, nil
+		return a, f.repin(ctx, base, there)
 	}
 	r, err := f.compare(ctx, there)
 	if err != nil {
@@ -90,37 +90,44 @@ func equal(a, b cosapi.Object) bool {
 	return a.Size == b.Size && a.HasCRC64 && b.HasCRC64 && a.CRC64 == b.CRC64
 }
 
-// repin takes another version of the same bytes as the base.
-func (f *File) repin(there cosapi.Object) {
+// repin takes another version of the same bytes as the base, unless Rebase has
+// been told of one since.
+func (f *File) repin(ctx context.Context, base, there cosapi.Object) error {
 	f.mu.Lock()
+	if err := context.Cause(ctx); err != nil {
+		f.mu.Unlock()
+		return err
+	}
+	if f.base.Version != base.Version {
+		f.mu.Unlock()
+		return errReplaced
+	}
 	old := f.dropBaseLocked()
 	f.base, f.checked = there, time.Now()
 	f.mu.Unlock()
 	f.closeBase(old)
-}
-
-// recognise finds out that an object was made by a request of ours whose
-// answer was lost.
-func (f *File) recognise(there cosapi.Object) *receipt {
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	for _, p := range f.sent {
-		if there.HasCRC64 && there.CRC64 == p.crc && there.Size == p.size {
-			return &receipt{object: there, gen: p.gen, attrGen: p.attrGen, sentAttr: p.attrGen}
-		}
-	}
 	return nil
 }
 
-// compare looks whether an object has our content: equal checksums, or, where
-// our content is only partly here and an earlier run may have stored it, equal
-// bytes in all we have written. Not ours: nil.
+// compare looks whether an object has our content. Not ours: nil. A writer in
+// between makes it errMoved: then nothing is known, least of all a conflict.
 func (f *File) compare(ctx context.Context, there cosapi.Object) (*receipt, error) {
+	ours, s, err := f.sameContent(ctx, there)
+	if err != nil || !ours {
+		return nil, err
+	}
+	plain := !carries(there.Attrs, s.opts.Attrs) || s.opts.ACL != "" || s.opts.Grants != cosapi.Grants{} // no HEAD tells those
+	return &receipt{object: there, gen: s.gen, attrGen: s.attrGen, sentAttr: s.attrGen, plain: plain}, nil
+}
+
+// sameContent compares checksums, or, where our content is only partly here
+// and an earlier run may have stored it, the bytes of all we have written.
+func (f *File) sameContent(ctx context.Context, there cosapi.Object) (bool, snapshot, error) {
 	f.mu.Lock()
 	size, whole, local, exposed := f.size, f.local.Covers(0, f.size), f.local.Clone(), f.attempt.exposed
 	if size != there.Size || !(whole && there.HasCRC64) && (!exposed || len(local) == 0) {
 		f.mu.Unlock()
-		return nil, nil
+		return false, snapshot{}, nil
 	}
 	s := f.snapLocked()
 	f.mu.Unlock()
@@ -133,10 +140,10 @@ func (f *File) compare(ctx context.Context, there cosapi.Object) (*receipt, erro
 	}
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	if err != nil || !same || f.gen != s.gen {
-		return nil, err
+	if err == nil && f.gen != s.gen {
+		err = errMoved
 	}
-	return &receipt{object: there, gen: s.gen, attrGen: s.attrGen, sentAttr: s.attrGen}, nil
+	return same, s, err
 }
 
 func (f *File) sameSum(ctx context.Context, there cosapi.Object) (bool, error) {
@@ -193,20 +200,63 @@ func (f *File) eachChunk(ctx context.Context, ranges Extents, visit func(p []byt
 
 // sidestep stores ours beside theirs.
 func (f *File) sidestep(ctx context.Context, a aim) (receipt, error) {
-	f.abandon(ctx)
 	if err := f.fill(ctx, 0, f.Size()); err != nil {
 		return receipt{}, err
 	}
-	now := time.Now()
 	for n := 0; ; n++ {
-		to := aim{key: conflictKey(a.key, f.stage.cfg.Host, now, n), forbid: !f.stage.noForbid.Load()}
-		r, err := f.send(ctx, to)
+		to, err := f.aimBeside(ctx, a.key, n)
+		if err != nil {
+			return receipt{}, err
+		}
+		var r receipt
+		if to.done != nil {
+			f.abandon(ctx)
+			r = *to.done
+		} else {
+			r, err = f.send(ctx, to)
+		}
 		if errors.Is(err, cosapi.Exists) && n < 9 {
 			continue
 		}
 		r.conflict = &ConflictError{Key: a.key, Kept: to.key}
 		return r, err
 	}
+}
+
+// aimBeside takes aim at the key for ours in a conflict over another. It stays
+// the same over all attempts, so that a lost answer makes no second copy.
+func (f *File) aimBeside(ctx context.Context, key string, n int) (aim, error) {
+	f.mu.RLock()
+	a := aim{key: f.beside, forbid: !f.stage.noForbid.Load()}
+	damaged := a.key != "" && f.damagedLocked(a.key)
+	f.mu.RUnlock()
+	if damaged {
+		a.forbid = false
+		return a, nil
+	}
+	if a.key != "" {
+		there, err := f.stage.cfg.Store.Head(ctx, a.key)
+		if errors.Is(err, cosapi.NotFound) {
+			return a, nil
+		}
+		if err != nil {
+			return a, err
+		}
+		if a.done = f.recognise(there); a.done == nil {
+			a.done, err = f.compare(ctx, there)
+		}
+		if err != nil || a.done != nil {
+			return a, err
+		}
+	}
+	a.key = conflictKey(key, f.stage.cfg.Host, time.Now(), n)
+	f.mu.Lock()
+	f.beside = a.key
+	f.mu.Unlock()
+	if err := f.resave(); err != nil {
+		f.stage.cfg.Log.Warn("stage: a crash now may make a second copy of a conflict", "key", a.key, "err", err)
+	}
+	return a, nil
 }
 
 // Limits of names: a key (cos-api.md 1.3), and a file name of Linux.

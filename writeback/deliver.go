@@ -59,7 +59,7 @@ func (f *File) differently(err error) bool {
 	if errors.Is(err, cosapi.Unsupported) && !f.stage.noForbid.Swap(true) {
 		return true // an endpoint without x-cos-forbid-overwrite
 	}
-	for _, kind := range []error{cosapi.Corrupt, cosapi.NoUpload, cosapi.Changed, cosapi.Exists, errReplaced} {
+	for _, kind := range []error{cosapi.Corrupt, cosapi.NoUpload, cosapi.Changed, cosapi.Exists, errReplaced, errMoved} {
 		if errors.Is(err, kind) {
 			return true
 		}
@@ -76,6 +76,7 @@ func (f *File) try(ctx context.Context, ask bool) (receipt, error) {
 	var r receipt
 	switch {
 	case a.done != nil:
+		f.abandon(ctx)
 		return *a.done, nil
 	case a.conflict:
 		r, err = f.sidestep(ctx, a)
@@ -102,64 +103,6 @@ func (f *File) send(ctx context.Context, a aim) (receipt, error) {
 
 func (s *Stage) putLimit() int64 { return min(s.cfg.PartSize, maxPut) }
 
-// cross is the point of no return: what is sent now makes an object.
-// before tells whether there was an earlier one whose outcome is unknown.
-func (f *File) cross(ctx context.Context) (before bool, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err := context.Cause(ctx); err != nil {
-		return false, err
-	}
-	before = f.attempt.exposed
-	f.attempt.decided, f.attempt.exposed = true, true
-	return before, nil
-}
-
-// print identifies the bytes of a request whose outcome is unknown.
-type print struct {
-	gen, attrGen uint64
-	size         int64
-	crc          uint64
-}
-
-// maxPrints bounds what is remembered of such requests.
-const maxPrints = 8
-
-// doubt notes how a request has failed that makes an object. sum gives the
-// checksum of what it would have made, if that is known.
-func (f *File) doubt(err error, before bool, p print, sum func() (uint64, bool)) {
-	var refused *cosapi.Error
-	definite := errors.As(err, &refused) && definiteKind(refused.Kind)
-	crc, known := uint64(0), false
-	if !definite {
-		crc, known = sum()
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.attempt.decided = false
-	if definite {
-		f.attempt.exposed = before
-		return
-	}
-	if errors.Is(err, cosapi.Corrupt) {
-		f.damaged = true
-	}
-	if p.crc = crc; known {
-		f.sent = append(f.sent, p)
-		f.sent = f.sent[max(0, len(f.sent)-maxPrints):]
-	}
-}
-
-// definiteKind says that a request that failed so has changed nothing.
-func definiteKind(k cosapi.Kind) bool {
-	switch k {
-	case cosapi.NoBucket, cosapi.Denied, cosapi.Skewed, cosapi.Exists, cosapi.Changed, cosapi.Invalid, cosapi.NameTooLong,
-		cosapi.TooLarge, cosapi.NoSpace, cosapi.Locked, cosapi.Unsupported:
-		return true
-	}
-	return false
-}
-
 // put sends the content as one request, from memory: the object is exactly
 // one generation, however many writers there are meanwhile.
 func (f *File) put(ctx context.Context, a aim) (r receipt, tooLarge bool, err error) {
@@ -169,15 +112,14 @@ func (f *File) put(ctx context.Context, a aim) (r receipt, tooLarge bool, err er
 	}
 	defer f.stage.transfers.Release(1)
 	f.abandon(ctx) // of a time when the file was larger
-	before, err := f.cross(ctx)
-	if err != nil {
+	c := &crossing{key: a.key, print: print{Gen: s.gen, AttrGen: s.attrGen, Size: s.size, CRC: cosapi.CRC64(body)}, summed: true}
+	if err := f.cross(ctx, c); err != nil {
 		return receipt{}, false, err
 	}
 	s.opts.ForbidOverwrite = a.forbid
 	object, err := f.stage.cfg.Store.Put(ctx, a.key, bytes.NewReader(body), s.opts)
 	if err != nil {
-		f.doubt(err, before, print{gen: s.gen, attrGen: s.attrGen, size: s.size},
-			func() (uint64, bool) { return cosapi.CRC64(body), true })
+		f.doubt(err, c)
 		return receipt{sent: s.size}, false, err
 	}
 	return receipt{object: complete(object, a.key, s), gen: s.gen, attrGen: s.attrGen, sentAttr: s.attrGen, sent: s.size}, false, nil

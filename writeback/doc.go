@@ -73,10 +73,18 @@
 // all stays where it is. The data file is cut to what the record says. Check
 // verifies all invariants of the directory.
 //
-// A crash between the answer of COS and the removal of the record leaves an
-// owed record of a stored file. The next attempt finds out: the bucket's
-// object has our checksum, or, of a file that is only partly here, our bytes
-// wherever we have written.
+// A crash after a request that makes an object and before the removal of the
+// record leaves an owed record of a stored file, perhaps one that was promised
+// again since. We know our own work by prints: size and CRC-64 of what is being
+// sent, with the generation. The record gets them before the request if it
+// describes another content than the one sent, else before the next change of
+// the content. Without a print the next attempt compares: the bucket's object
+// has our checksum, or, of a file that is only partly here, our bytes wherever
+// we have written. That is why the first change of a recovered file waits for a
+// HEAD, and fails if there is no answer. Object and file being equal does not
+// make the attributes so; those that differ are sent. A comparison that a writer
+// has overtaken proves nothing and is made again. (Parts copied without a
+// checksum, by an endpoint that gives none, leave no print.)
 //
 // An owed file that waits has its data file closed, so that no number of them
 // uses up the descriptors.
@@ -90,9 +98,11 @@
 // where the endpoint does not know it); an overwrite whose base was last
 // checked longer ago than Config.BaseTTL asks HEAD first. Equal bytes are no
 // conflict, whoever wrote them; nor is a request of ours whose answer was
-// lost. If COS has something else, theirs keeps the name, ours is stored
-// beside it as name.cosfs-conflict-<host>-<time>, the File goes on under that
-// key, and Store says Conflict.
+// lost; the client repeats those, so that a key that exists may be our doing. If
+// COS has something else, theirs keeps the name, ours is stored beside it as
+// name.cosfs-conflict-<host>-<time>, the File goes on under that key, and Store
+// says Conflict. The name is chosen once and recorded. An object that arrived
+// damaged is overwritten without asking, under its own key and for BaseTTL.
 //
 // If the base is gone and unwritten ranges are needed from it, and OpenBase
 // cannot give them either, ours cannot be stored at all: Store says Conflict
@@ -104,7 +114,8 @@
 // A request that makes an object cannot be called back once it is sent. So
 // Rename of a file in that moment is ErrBusy; Hold waits it out and keeps new
 // uploads from starting while the caller arranges the keys in the bucket.
-// MayExist tells whether there is anything to arrange.
+// MayExist tells whether there is anything to arrange. Rename and Rebase happen
+// in memory and in the record, or not at all.
 //
 // # Locks and ownership
 //

@@ -17,6 +17,9 @@ const (
 	ErrDirty = sentinel("not stored yet")
 	// ErrBusy means that an upload is past recall: Hold first.
 	ErrBusy = sentinel("an upload is in flight")
+	// errMoved calls an attempt off that a writer has overtaken; the next one
+	// begins anew.
+	errMoved = sentinel("the content changed while it was compared or sent")
 	// ErrStageClosed ends the waiting of those whose upload Close interrupted.
 	// What they asked for is owed and durable.
 	ErrStageClosed = sentinel("stage closed before the upload ended; it is kept and sent after the next mount")

@@ -54,8 +54,12 @@ type File struct {
 
 	attempt attempt
 	upload  *upload       // parts sent, for an upload that goes on
-	sent    []print       // contents of requests whose outcome is unknown
-	damaged bool          // the key holds a broken copy of ours
+	sent    []print       // contents of requests whose outcome is unknown; changed with disk held
+	unnoted bool          // an owed record does not have all of sent; changed with disk held
+	unsure  bool          // recovered; the bucket may have the content, under no print
+	looking chan struct{} // not nil: somebody finds out, and closes it
+	damage  damage        // a broken copy of ours
+	beside  string        // key for ours in a conflict that is not settled
 	over    cosapi.Object // what an upload of a new name may overwrite: see claim
 	overAt  time.Time
 	thaw    chan struct{} // not nil: writers wait until it is closed
@@ -141,7 +145,7 @@ func (f *File) Checked(at time.Time) {
 }
 
 // change waits until writers may go on and makes sure that a record names the
-// data file. It returns with mu held, unless it fails.
+// data file, and what the bucket may have of the content before the change. It returns with mu held, unless it fails.
 func (f *File) change(ctx context.Context) error {
 	for {
 		f.mu.Lock()
@@ -156,6 +160,16 @@ func (f *File) change(ctx context.Context) error {
 			case <-thaw:
 			case <-ctx.Done():
 				return ctx.Err()
+			}
+		case f.unsure:
+			f.mu.Unlock()
+			if err := f.look(ctx); err != nil {
+				return err
+			}
+		case f.unnoted:
+			f.mu.Unlock()
+			if err := f.note(); err != nil {
+				return err
 			}
 		case !f.recorded || f.parked:
 			f.mu.Unlock()

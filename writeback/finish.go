@@ -62,41 +62,87 @@ func (f *File) recallLocked() bool {
 // Rename gives a file that was never stored another key, at no request; an
 // upload that was begun starts again. ErrBusy means that the object may be
 // coming into being under the old key: Hold first, and see MayExist before
-// the key is forgotten here. A stored file is copied by the caller, who then calls Rebase.
+// the key is forgotten here. A stored file is copied by the caller, who then
+// calls Rebase. After an error nothing has changed.
 func (f *File) Rename(key string) error {
-	f.mu.Lock()
-	if err := f.rekeyLocked(); err != nil {
-		f.mu.Unlock()
-		return err
-	}
-	f.key = key
-	// Whatever is there under the new key, it is none of our doing.
-	f.attempt.exposed, f.damaged, f.sent = false, false, nil
-	f.mu.Unlock()
-	return f.resave()
+	return f.rekey(func() error {
+		f.key = key
+		return nil
+	})
 }
 
 // Rebase tells of our own rename or metadata copy: the same base bytes are now
-// this object. What was written here stays written. ErrBusy as in Rename.
+// this object. What was written here stays written. Errors as in Rename.
 func (f *File) Rebase(obj cosapi.Object) error {
+	return f.rekey(func() error {
+		if obj.Size < f.baseLen {
+			return fmt.Errorf("rebase %q: an object of %d bytes in place of %d: %w", obj.Key, obj.Size, f.baseLen, syscall.EINVAL)
+		}
+		if !f.hasBase {
+			f.fresh.Add(0, roundUp(max(f.size, 1), minPart))
+		}
+		f.key, f.base, f.hasBase, f.checked = obj.Key, obj, true, time.Now()
+		return nil
+	})
+}
+
+// identity is what rekey changes of a file.
+type identity struct {
+	key             string
+	base            cosapi.Object
+	hasBase         bool
+	checked         time.Time
+	exposed, unsure bool
+	sent            []print
+	damage          damage
+	beside          string
+}
+
+func (f *File) identityLocked() identity {
+	return identity{f.key, f.base, f.hasBase, f.checked, f.attempt.exposed, f.unsure, f.sent, f.damage, f.beside}
+}
+
+func (f *File) identifyLocked(i identity) *baseRef {
+	f.key, f.base, f.hasBase, f.checked = i.key, i.base, i.hasBase, i.checked
+	f.attempt.exposed, f.unsure, f.sent, f.damage, f.beside = i.exposed, i.unsure, i.sent, i.damage, i.beside
+	f.unnoted = len(f.sent) > 0
+	return f.dropBaseLocked()
+}
+
+// rekey changes what the file is in the bucket, in memory and in the record,
+// or nowhere. With disk held no upload passes the point of no return.
+func (f *File) rekey(change func() error) error {
+	f.disk.Lock()
+	defer f.disk.Unlock()
 	f.mu.Lock()
 	err := f.rekeyLocked()
-	if err == nil && obj.Size < f.baseLen {
-		err = fmt.Errorf("rebase %q: an object of %d bytes in place of %d: %w", obj.Key, obj.Size, f.baseLen, syscall.EINVAL)
+	was := f.identityLocked()
+	if err == nil {
+		err = change()
 	}
 	if err != nil {
 		f.mu.Unlock()
 		return err
 	}
-	if !f.hasBase {
-		f.fresh.Add(0, roundUp(max(f.size, 1), minPart))
+	var old *baseRef
+	if f.base.Version != was.base.Version {
+		old = f.dropBaseLocked()
 	}
-	old := f.dropBaseLocked()
-	f.key, f.base, f.hasBase, f.checked = obj.Key, obj, true, time.Now()
-	f.attempt.exposed, f.damaged, f.sent = false, false, nil
+	// Whatever is there under the new key, it is none of our doing.
+	f.forgetSentLocked()
 	f.mu.Unlock()
 	f.closeBase(old)
-	return f.resave()
+	if f.onDisk == "" {
+		return nil
+	}
+	if err = f.save(f.onDisk, f.durableGen > 0); err != nil {
+		f.mu.Lock()
+		f.recallLocked() // what has begun since is for the new key
+		old = f.identifyLocked(was)
+		f.mu.Unlock()
+		f.closeBase(old)
+	}
+	return err
 }
 
 // rekeyLocked makes sure that no request for the old key makes an object.

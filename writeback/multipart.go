@@ -82,7 +82,10 @@ func (t *transfer) run(ctx context.Context) (receipt, error) {
 	if s, changed := t.f.freeze(t.snap.gen); changed {
 		if s.size <= t.f.stage.putLimit() {
 			t.f.unfreeze()
-			r, _, err := t.f.put(ctx, t.aim)
+			r, grown, err := t.f.put(ctx, t.aim)
+			if grown { // since: begin again
+				err = errMoved
+			}
 			return r, err
 		}
 		if err := t.pass(ctx, s); err != nil {
@@ -239,8 +242,8 @@ func (t *transfer) complete(ctx context.Context) (receipt, error) {
 		return f.sidestep(ctx, late)
 	}
 	parts, sum, summed := t.assemble()
-	before, err := f.cross(ctx)
-	if err != nil {
+	c := &crossing{key: t.up.key, print: print{Gen: t.snap.gen, AttrGen: t.up.attrGen, Size: t.snap.size, CRC: sum}, summed: summed}
+	if err := f.cross(ctx, c); err != nil {
 		return receipt{}, err
 	}
 	finish := f.stage.cfg.Store.CompleteUpload
@@ -253,8 +256,7 @@ func (t *transfer) complete(ctx context.Context) (receipt, error) {
 			Message: fmt.Sprintf("the parts make CRC64 %d, %d is stored", sum, object.CRC64)}
 	}
 	if err != nil {
-		f.doubt(err, before, print{gen: t.snap.gen, attrGen: t.snap.attrGen, size: t.snap.size},
-			func() (uint64, bool) { return sum, summed })
+		f.doubt(err, c)
 		return receipt{}, err
 	}
 	if summed {

@@ -37,6 +37,13 @@ type Record struct {
 	Fresh   Extents           `json:"fresh,omitempty"`
 	Options cosapi.PutOptions `json:"options"`
 	Upload  *UploadRecord     `json:"upload,omitempty"`
+	// Gen and AttrGen number the change of the content, and of the Options,
+	// that this is; Sent are the contents that the bucket may have by now.
+	Gen     uint64  `json:"gen,omitempty"`
+	AttrGen uint64  `json:"attr_gen,omitempty"`
+	Sent    []print `json:"sent,omitempty"`
+	// Beside is the key for this content if theirs keeps the name.
+	Beside string `json:"-"`
 	// Reason says why what was promised is not any more: its base is gone.
 	Reason string `json:"reason,omitempty"`
 
@@ -60,13 +67,14 @@ type wireRecord struct {
 	*Record
 	BaseKey   text `json:"base_key,omitempty"`
 	UploadKey text `json:"upload_key,omitempty"`
+	BesideKey text `json:"conflict_key,omitempty"`
 }
 
 // recordFormat changes when an older program would misread a record.
 const recordFormat = 1
 
 func (r Record) encode() ([]byte, error) {
-	w := wireRecord{Format: recordFormat, Key: text(r.Key), Record: &r}
+	w := wireRecord{Format: recordFormat, Key: text(r.Key), Record: &r, BesideKey: text(r.Beside)}
 	if r.Base != nil {
 		w.BaseKey = text(r.Base.Key)
 	}
@@ -115,7 +123,7 @@ func parseRecord(id string, p []byte) (Record, error) {
 	if err := json.Unmarshal(p, &w); err != nil {
 		return Record{}, err
 	}
-	r.Key = string(w.Key)
+	r.Key, r.Beside = string(w.Key), string(w.BesideKey)
 	if r.Base != nil {
 		r.Base.Key = string(w.BaseKey)
 	}

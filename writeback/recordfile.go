@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -87,7 +88,8 @@ func (f *File) recordPath() string { return f.stage.path(f.id + recordSuffix) }
 // recordLocked describes the file as it is now.
 func (f *File) recordLocked(state State) Record {
 	r := Record{ID: f.id, State: state, Key: f.key, Size: f.size, Modified: f.modified, BaseLen: f.baseLen,
-		Local: f.local.Clone(), Fresh: f.fresh.Clone(), Options: cloneOptions(f.opts), Reason: f.reason}
+		Local: f.local.Clone(), Fresh: f.fresh.Clone(), Options: cloneOptions(f.opts), Reason: f.reason,
+		Gen: f.gen, AttrGen: f.attrGen, Sent: slices.Clone(f.sent), Beside: f.beside}
 	if f.hasBase {
 		base := f.base
 		r.Base = &base
@@ -144,6 +146,9 @@ func (f *File) save(state State, durable bool) error {
 	if err := f.stage.writeRecord(r, f.onDisk != "", durable); err != nil {
 		return err
 	}
+	f.mu.Lock()
+	f.unnoted = false
+	f.mu.Unlock()
 	f.onDisk, f.durableGen = state, 0
 	if durable && state == StateOwed {
 		f.durableGen = gen

@@ -39,7 +39,7 @@ func (f *File) changeLength(ctx context.Context, do func() error) error {
 			return err
 		}
 		f.mu.Lock()
-		if !f.closed && f.thaw == nil && f.recorded && !f.parked {
+		if !f.closed && f.thaw == nil && !f.unnoted && f.recorded && !f.parked {
 			break
 		}
 		f.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -169,16 +170,16 @@ func (s *Stage) readRecord(id string) (Record, error) {
 // what was promised; what grows later must not find those bytes.
 func (s *Stage) recover(r Record) error {
 	f := &File{stage: s, id: r.ID, key: r.Key, opts: r.Options, size: r.Size, baseLen: r.BaseLen, low: r.Size,
-		local: r.Local, fresh: r.Fresh, modified: r.Modified, gen: 1, attrGen: 1,
-		onDisk: StateOwed, durableGen: 1}
-	f.attempt.exposed = true // what the earlier run has sent is not known
+		local: r.Local, fresh: r.Fresh, modified: r.Modified, gen: max(r.Gen, 1), attrGen: r.AttrGen, sent: r.Sent, beside: r.Beside,
+		onDisk: StateOwed, durableGen: max(r.Gen, 1)}
+	f.attempt.exposed, f.unsure = true, true // what the earlier run has sent is not known
 	if r.Base != nil {
 		f.base, f.hasBase = *r.Base, true
 	}
 	if r.Upload != nil {
-		f.upload = &upload{id: r.Upload.ID, key: r.Upload.Key, attrGen: 1, found: true}
+		f.upload = &upload{id: r.Upload.ID, key: r.Upload.Key, attrGen: r.AttrGen, found: true}
 		if r.Upload.Stale {
-			f.upload.attrGen = 0
+			f.upload.attrGen = math.MaxUint64 // matches none
 		}
 	}
 	switch st, err := os.Stat(r.Path); {
