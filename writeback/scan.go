@@ -100,7 +100,7 @@ func leftOver(name string, records map[string]bool) bool {
 	if _, err := strconv.ParseUint(id, 16, 64); err != nil || len(id) != idLen {
 		return false
 	}
-	return strings.HasSuffix(kind, recordSuffix+newSuffix) || "."+kind == dataSuffix && !records[id]
+	return strings.HasSuffix(name, asideSuffix) || "."+kind == dataSuffix && !records[id]
 }
 
 func (s *Stage) moveAside(name string) error {
