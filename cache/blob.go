@@ -2,6 +2,7 @@ package cache
 
 import (
 	"container/list"
+	"errors"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -23,10 +24,11 @@ type blob struct {
 	mu       sync.Mutex           // before Cache.mu
 	v        cosapi.Version       // zero until the first Get after a remount
 	store    store                // nil: not open
+	taken    bool                 // the file is the stage's: read it as it is
 	lent     bool                 // File gave a descriptor away: never punched
 	present  bitmap               // units; nil when complete
 	have     int64                // units present
-	sums     []uint64             // CRC64 of the blocks in known
+	sums     []blockSum           // of the blocks in known
 	known    bitmap               //
 	crc      uint64               // of the whole, as COS says; valid if hasCRC
 	hasCRC   bool                 //
@@ -39,18 +41,25 @@ type blob struct {
 	unread   int                  // times that the disk failed to give bytes back
 	refused  error                // given up
 	touched  time.Time            // recency as the file has it
+	unproven bool                 // the file is of an earlier mount, and not checked whole yet
+	seal     []uint32             // what it is checked by; nil: by nothing, or not open
+	proven   bitmap               // spans of seal that are checked
+	proving  bool                 // a task checks the whole
 
 	// The following are written with mu and Cache.mu held, so either lock is
 	// enough to read them. With refs == 0 Cache.mu guards all of a blob.
 	id       id
-	path     string // of the file; empty: none
 	pool     *pool
-	complete bool // verified and whole; path is the final name unless gone
-	gone     bool // not in the table; its file is deleted with the last pin
+	complete bool // verified and whole; path is the fresh or the final name unless gone
 
-	refs int           // guarded by Cache.mu
-	idle *list.Element // in pool.idle while refs == 0; guarded by Cache.mu
-	used int64         // bytes in pool.used for present units; guarded by Cache.mu
+	// Cache.mu guards the following: a pinned blob may be displaced by who
+	// does not hold its mu.
+	path  string        // of the file; empty: none
+	gone  bool          // not in the table; its file is deleted with the last pin
+	refs  int           // pins
+	idle  *list.Element // in pool.idle while refs == 0
+	fresh *list.Element // in Cache.fresh while complete and not settled
+	used  int64         // bytes in pool.used for present units
 }
 
 func (c *Cache) newBlob(v cosapi.Version) *blob {
@@ -97,23 +106,50 @@ func (c *Cache) pinLocked(b *blob) {
 }
 
 // openLocked readies the store of a file that has been closed while nobody
-// had it pinned. A file that cannot be opened, or has another length, is
-// forgotten: its bytes can be fetched again.
+// had it pinned. A file that has gone, or is not what was written, is
+// forgotten: its bytes can be fetched again. Any other error is a *diskError,
+// and the file stays: it may be good, and the shortage a passing one.
 func (b *blob) openLocked() (trash, error) {
-	if b.store != nil || b.path == "" {
+	if b.store != nil {
 		return trash{}, nil
 	}
-	var err error
-	if b.complete {
-		b.store, err = openDisk(b.path, b.size)
-	} else {
-		b.store, err = openPart(b.path)
-	}
+	st, err := b.openFileLocked()
 	if err == nil {
+		b.store = st
 		return trash{}, nil
 	}
-	b.store = nil // not a typed nil
-	return b.resetLocked(), err
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, errDamaged) {
+		return b.resetLocked(), err
+	}
+	return trash{}, &diskError{err}
+}
+
+// openFileLocked opens under Cache.mu, lest the file be renamed meanwhile.
+func (b *blob) openFileLocked() (store, error) {
+	b.c.mu.Lock()
+	defer b.c.mu.Unlock()
+	switch {
+	case b.path == "":
+		return nil, nil
+	case !b.complete:
+		return openPart(b.path)
+	}
+	d, err := openDisk(b.path, b.size)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.loadSealLocked(d); err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// goneNow asks whether the blob has been displaced.
+func (b *blob) goneNow() bool {
+	b.c.mu.Lock()
+	defer b.c.mu.Unlock()
+	return b.gone
 }
 
 func openPart(path string) (store, error) {
@@ -129,7 +165,7 @@ func (b *blob) allocLocked() {
 	if b.present == nil {
 		b.present = newBitmap(b.units())
 		b.known = newBitmap(b.blocks())
-		b.sums = make([]uint64, b.blocks())
+		b.sums = make([]blockSum, b.blocks())
 	}
 }
 
@@ -163,6 +199,7 @@ func (b *blob) resetLocked() trash {
 	b.gen.Add(1)
 	b.store, b.present, b.known, b.sums = nil, nil, nil, nil
 	b.have, b.verified = 0, false
+	b.unsealLocked()
 	b.pool.used -= b.used
 	b.used = 0
 	t.paths = b.leaveLocked()
@@ -170,15 +207,16 @@ func (b *blob) resetLocked() trash {
 	return t
 }
 
-// asideLocked takes the final name from a complete blob's file. Cache.mu is
+// asideLocked takes the believed name from a complete blob's file. Cache.mu is
 // held: the name is free for another blob at once, and deleting, which may
 // take long, is done without the lock.
 func (b *blob) asideLocked() {
 	if b.path == "" || !b.complete {
 		return
 	}
+	b.c.unqueueLocked(b)
 	aside := b.c.dir.part(b.id)
-	if err := os.Rename(b.path, aside); err != nil {
+	if err := renameToFanOut(b.path, aside); err != nil {
 		// Gone already, or the directory is beyond us: nothing to delete.
 		aside = ""
 	}
@@ -217,7 +255,7 @@ func (b *blob) unpin() (t trash) {
 		return c.forgetLocked(b)
 	}
 	if b.pool == &c.disk {
-		t.store, b.store = b.store, nil
+		t.store, b.store, b.seal = b.store, nil, nil
 	}
 	b.idle = b.pool.idle.PushFront(b)
 	return t

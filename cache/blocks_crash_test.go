@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -22,6 +24,7 @@ import (
 type crashJob struct {
 	Dir, Endpoint, Bucket string
 	Versions              []cosapi.Version
+	Stage                 string // adopt from here, in place of fetching; nothing is settled
 }
 
 const crashJobEnv = "COSFS_CACHE_CRASH_JOB"
@@ -43,6 +46,13 @@ func TestCrashChild(t *testing.T) {
 		}
 	}})
 	require.NoError(t, err)
+	if job.Stage != "" {
+		c.settleDelay = time.Hour
+		for _, v := range job.Versions {
+			require.NoError(t, c.Adopt(cosapi.Object{Version: v}, filepath.Join(job.Stage, v.Key)))
+		}
+		select {}
+	}
 	for _, v := range job.Versions {
 		o, err := c.Get(v)
 		require.NoError(t, err)
@@ -66,7 +76,7 @@ func TestKilledWhileFetching(t *testing.T) {
 	}
 	for events := range 8 {
 		dir := t.TempDir()
-		runAndKill(t, crashJob{dir, e.server.URL, e.server.Bucket, vs}, events)
+		runAndKill(t, crashJob{Dir: dir, Endpoint: e.server.URL, Bucket: e.server.Bucket, Versions: vs}, events)
 		c, err := Open(Config{Dir: dir, Source: e.client, FreeFloor: 1})
 		require.NoError(t, err)
 		require.NoError(t, c.Check())

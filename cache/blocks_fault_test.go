@@ -254,6 +254,7 @@ func TestCheckSees(t *testing.T) {
 	for name, breakIt := range map[string]func(e *bed, v cosapi.Version) (undo func()){
 		"a stray file": func(e *bed, v cosapi.Version) func() {
 			stray := filepath.Join(e.cfg.Dir, "00", "stray")
+			require.NoError(t, os.MkdirAll(filepath.Dir(stray), 0o700))
 			require.NoError(t, os.WriteFile(stray, nil, 0o600))
 			return func() { require.NoError(t, os.Remove(stray)) }
 		},
@@ -314,4 +315,67 @@ func TestNoDiskAtAll(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, taken)
 	require.True(t, errors.Is(e.cache.Adopt(small, "/nonexistent/file"), os.ErrNotExist))
+}
+
+// TestShortageKeepsTheFile: an error at open that is not the file's costs this
+// opener the file, and nobody else.
+func TestShortageKeepsTheFile(t *testing.T) {
+	for name, whole := range map[string]bool{"complete": true, "partial": false} {
+		t.Run(name, func(t *testing.T) {
+			e := newBed(t, nil)
+			obj, p := e.put("f", 10*mib)
+			o := e.get(obj.Version)
+			e.requireRead(o, p, 5*mib, 4096)
+			if whole {
+				e.fill(o)
+			}
+			require.NoError(t, o.Close())
+			e.settle()
+			b := e.cache.table[idOf(obj.Version)]
+			path := b.path
+			b.path = filepath.Join(e.file(), "x") // ENOTDIR, whoever we are
+			o = e.get(obj.Version)
+			b.path = path
+			e.requireRead(o, p, 5*mib, 4096)
+			require.False(t, o.Complete())
+			require.FileExists(t, path)
+			require.Equal(t, 1, e.count(DiskFailed))
+			require.Zero(t, e.count(Corrupted))
+
+			before := e.gets()
+			other := e.get(obj.Version)
+			require.Equal(t, whole, other.Complete())
+			e.requireRead(other, p, 5*mib, 4096)
+			require.Equal(t, before, e.gets())
+			require.NoError(t, o.Close())
+			e.settle()
+			require.Zero(t, e.cache.Stats().MemoryBytes)
+		})
+	}
+}
+
+// file is an empty file outside the fan-out directories.
+func (e *bed) file() string {
+	path := filepath.Join(e.cfg.Dir, "file")
+	require.NoError(e.t, os.WriteFile(path, nil, 0o600))
+	return path
+}
+
+func TestNoDescriptorsLeft(t *testing.T) {
+	e := newBed(t, nil)
+	vs, p := e.adopt(1, mib)
+	var was syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &was))
+	low := was
+	low.Cur = 3
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &low))
+	settled := e.cache.settleRound()
+	o, err := e.cache.Get(vs[0])
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &was))
+	require.NoError(t, err)
+	require.NoError(t, o.Close())
+	require.False(t, settled, "to be tried again")
+	require.Equal(t, 1, e.freshCount())
+	e.requireRead(e.get(vs[0]), p, 0, mib)
+	require.Zero(t, e.gets())
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -164,6 +165,14 @@ func TestLentFileIsNeverPunched(t *testing.T) {
 	all, err := io.ReadAll(f)
 	require.NoError(t, err)
 	require.True(t, bytes.Equal(p, all))
+
+	// The last Object takes the promise with it.
+	require.NoError(t, o.Close())
+	o = e.get(first.Version)
+	require.True(t, o.Complete())
+	third, r := e.put("ccc", 16*mib)
+	require.True(t, bytes.Equal(r, e.readAll(e.get(third.Version), 128<<10)))
+	require.False(t, o.Complete())
 }
 
 func TestCompleteFileHasNoWriter(t *testing.T) {
@@ -315,6 +324,57 @@ func TestRekeyOntoKnownVersion(t *testing.T) {
 	e.requireRead(ob, p, 0, 2*mib)
 	require.NoError(t, e.cache.Rekey(a.Version, to), "unknown by now")
 	require.ErrorIs(t, e.cache.Rekey(to, cosapi.Version{Key: "c", ETag: "x", Size: 1}), cosapi.Invalid)
+}
+
+// TestDisplacedUnderReaders is for the race detector: a version is forgotten,
+// adopted, renamed and taken while others open and read it.
+func TestDisplacedUnderReaders(t *testing.T) {
+	e := newBed(t, nil)
+	obj, p := e.put("k", 300_000)
+	stop := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 2 {
+		readers.Go(func() {
+			buf := make([]byte, 10)
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				o, err := e.cache.Get(obj.Version)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if f, ok := o.File(); ok {
+					f.Close()
+				}
+				if _, err := o.ReadAt(context.Background(), buf, 5); err != nil || !bytes.Equal(p[5:15], buf) {
+					t.Error("wrong bytes", err)
+				}
+				o.Close()
+			}
+		})
+	}
+	for i := range 100 {
+		switch i % 3 {
+		case 0:
+			require.NoError(t, e.cache.Adopt(obj, e.local(p)))
+		case 1:
+			e.cache.Forget(obj.Version)
+		case 2:
+			_, err := e.cache.Take(obj.Version, filepath.Join(e.cfg.Dir, "taken"))
+			require.NoError(t, err)
+		}
+		if i%10 == 0 {
+			o := e.get(obj.Version)
+			e.fill(o)
+			require.NoError(t, o.Close())
+		}
+	}
+	close(stop)
+	readers.Wait()
 }
 
 func TestForgetVersion(t *testing.T) {

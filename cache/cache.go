@@ -2,12 +2,14 @@ package cache
 
 import (
 	"cmp"
+	"container/list"
 	"context"
 	"fmt"
 	"log/slog"
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 
@@ -48,19 +50,20 @@ const (
 
 // Cache keeps the bytes of immutable versions. See the package comment.
 type Cache struct {
-	cfg      Config
-	observe  func(Event)
-	dir      *dir // nil without a directory
-	ctx      context.Context
-	cancel   context.CancelFunc
-	tasks    sync.WaitGroup      // fetches; Add under mu while !closed
-	slots    *semaphore.Weighted // GETs
-	aheads   *semaphore.Weighted // of these, read-ahead: demand is never locked out
-	finishes *semaphore.Weighted
-	chunks   sync.Pool // *[chunkSize]byte
-	units    sync.Pool // *[unitSize]byte
-	stats    counters
-	diskDown atomic.Bool // the last file that could not be kept was logged
+	cfg         Config
+	observe     func(Event)
+	dir         *dir // nil without a directory
+	ctx         context.Context
+	cancel      context.CancelFunc
+	tasks       sync.WaitGroup      // fetches and what goes on in the background; Add under mu while !closed
+	slots       *semaphore.Weighted // GETs
+	aheads      *semaphore.Weighted // of these, read-ahead: demand is never locked out
+	finishes    *semaphore.Weighted
+	chunks      sync.Pool // *[chunkSize]byte
+	units       sync.Pool // *[unitSize]byte
+	stats       counters
+	settleDelay time.Duration
+	diskDown    atomic.Bool // the last file that could not be kept was logged
 
 	// mu is the innermost lock. It is held over renames inside the cache's
 	// file system, so that table and directory agree, and over nothing slower.
@@ -70,6 +73,12 @@ type Cache struct {
 	pinned map[*blob]bool // refs > 0, also those no longer in table; guarded by mu
 	disk   pool           // guarded by mu
 	memory pool           // guarded by mu
+
+	fresh    list.List // *blob, complete but not settled; guarded by mu
+	settling bool      // a task looks at fresh; guarded by mu
+	waste    []trash   // at most maxWaste; guarded by mu
+	sweeping bool      // a task looks at waste; guarded by mu
+	busy     int       // tasks under way, but for the one that settles; guarded by mu
 }
 
 type counters struct {
@@ -84,6 +93,8 @@ func Open(cfg Config) (*Cache, error) {
 	}
 	c := &Cache{cfg: cfg.filled(), table: make(map[id]*blob), pinned: make(map[*blob]bool)}
 	c.observe = c.cfg.Observe
+	c.settleDelay = settleDelay
+	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.chunks.New = func() any { return new([chunkSize]byte) }
 	c.units.New = func() any { return new([unitSize]byte) }
 	parallel := int64(c.cfg.Parallel)
@@ -94,16 +105,17 @@ func Open(cfg Config) (*Cache, error) {
 	if cfg.Dir != "" {
 		var err error
 		if c.dir, err = openDir(c.cfg.Dir, c.cfg.FreeFloor); err != nil {
+			c.cancel()
 			return nil, err
 		}
 		c.disk.limit = c.cfg.Size
 		if err := c.scan(); err != nil {
+			c.cancel()
 			c.dir.close()
 			return nil, err
 		}
 		c.trim()
 	}
-	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c, nil
 }
 
@@ -121,7 +133,8 @@ func (cfg Config) filled() Config {
 	return cfg
 }
 
-// Close ends all fetches, waits for them and gives the directory back.
+// Close ends all fetches, waits for them, makes adopted files durable and
+// gives the directory back.
 // Objects that are still open fail from then on with os.ErrClosed.
 func (c *Cache) Close() error {
 	c.mu.Lock()
@@ -143,7 +156,20 @@ func (c *Cache) Close() error {
 	if c.dir == nil {
 		return nil
 	}
+	c.settleAll()
 	return c.dir.close()
+}
+
+// startLocked runs a task that Close waits for; Cache.mu is held, and the
+// cache not closed.
+func (c *Cache) startLocked(task func()) {
+	c.busy++
+	c.tasks.Go(func() {
+		task()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.busy--
+	})
 }
 
 // blobs are all that exist: the table's and the pinned ones no longer in it.
@@ -174,7 +200,7 @@ func (c *Cache) Size() int64 {
 func (c *Cache) Stats() Stats {
 	c.mu.Lock()
 	s := Stats{
-		Files: len(c.table), Pinned: len(c.pinned),
+		Files: len(c.table), Pinned: len(c.pinned), Tasks: c.busy,
 		Bytes: c.disk.used, Limit: c.disk.limit,
 		MemoryBytes: c.memory.used, MemoryLimit: c.memory.limit,
 	}

@@ -67,7 +67,7 @@ func (b *blob) checkComplete(wrong func(string, ...any) error) error {
 	if b.used != b.size {
 		return wrong("%d bytes are booked for a complete file of %d", b.used, b.size)
 	}
-	if b.path != b.c.dir.final(b.id) {
+	if want := map[bool]string{false: b.c.dir.final(b.id), true: b.c.dir.fresh(b.id)}[b.fresh != nil]; b.path != want {
 		return wrong("complete, but at %s", b.path)
 	}
 	info, err := os.Lstat(b.path)
@@ -123,6 +123,13 @@ func (c *Cache) checkFiles() error {
 		c.mu.Unlock()
 		b.mu.Unlock()
 	}
+	c.mu.Lock()
+	for _, t := range c.waste {
+		for _, path := range t.paths {
+			known[path] = true
+		}
+	}
+	c.mu.Unlock()
 	var errs []error
 	for _, name := range names {
 		// One that was made or deleted since the glob is none.

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -32,26 +33,31 @@ func idOf(v cosapi.Version) id {
 // out.
 const partSuffix = ".part"
 
-// dir is the directory of a cache: 256 fan-out directories, in them finished
-// files named by their id, and partial ones named "<id>.<number>.part".
+// freshSuffix marks whole files that may not be on the disk yet.
+const freshSuffix = ".new"
+
+// dir is the directory of a cache: up to 256 fan-out directories, made when
+// they are needed, in them finished files named by their id, whole ones that
+// are not synced yet named "<id>.<boot>.new", and partial ones named
+// "<id>.<number>.part".
 type dir struct {
 	path  string
 	lock  *os.File
-	floor int64 // bytes to leave free
+	floor int64  // bytes to leave free
+	boot  string // changes when the machine starts, as page caches do
 	seq   atomic.Int64
 
 	// Tests put failing ones here.
 	create func(path string, size int64) (store, error)
 	free   func() (int64, error)
+	sync   func(diskStore) error
 }
 
 func openDir(path string, floor int64) (*dir, error) {
-	d := &dir{path: path, create: createDisk}
+	d := &dir{path: path, boot: bootID(), create: createDisk, sync: diskStore.sync}
 	d.free = d.statfs
-	for i := range 256 {
-		if err := os.MkdirAll(filepath.Join(path, fmt.Sprintf("%02x", i)), 0o700); err != nil {
-			return nil, fmt.Errorf("cache directory: %w; choose another with --cache-dir", err)
-		}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("cache directory: %w; choose another with --cache-dir", err)
 	}
 	lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -96,36 +102,78 @@ func (d *dir) final(i id) string {
 	return filepath.Join(d.path, name[:2], name)
 }
 
+// bootID names this run of the kernel (random(4)). Where it cannot be told,
+// every Open counts as another boot: then nothing unsynced is believed.
+func bootID() string {
+	raw, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	boot := strings.ReplaceAll(strings.TrimSpace(string(raw)), "-", "")
+	if _, bad := hex.DecodeString(boot); err != nil || bad != nil || boot == "" {
+		return strings.ToLower(rand.Text())
+	}
+	return boot
+}
+
+// fresh is the name of a whole file that is yet to be synced.
+func (d *dir) fresh(i id) string { return d.final(i) + "." + d.boot + freshSuffix }
+
+// inFanOut makes the directory of path if do fails for the lack of it.
+func inFanOut(path string, do func() error) error {
+	err := do()
+	if !errors.Is(err, iofs.ErrNotExist) {
+		return err
+	}
+	if made := os.Mkdir(filepath.Dir(path), 0o700); made != nil && !errors.Is(made, iofs.ErrExist) {
+		return err
+	}
+	return do()
+}
+
+func openInFanOut(path string, flag int) (f *os.File, err error) {
+	err = inFanOut(path, func() (err error) {
+		f, err = os.OpenFile(path, flag, 0o600)
+		return err
+	})
+	return f, err
+}
+
+func renameToFanOut(from, to string) error {
+	return inFanOut(to, func() error { return os.Rename(from, to) })
+}
+
 // part is a new name that is deleted at the next Open.
 func (d *dir) part(i id) string {
 	return d.final(i) + "." + strconv.FormatInt(d.seq.Add(1), 10) + partSuffix
 }
 
-// found is a finished file of an earlier mount.
+// found is a whole file of an earlier mount.
 type found struct {
-	id   id
-	size int64
-	used time.Time
+	id    id
+	path  string
+	fresh bool // not synced yet, but of this boot
+	size  int64
+	used  time.Time
 }
 
-// list gives the finished files, the longest unused first, and deletes the
-// partial ones. Other files are left alone.
+// list gives the whole files, the longest unused first, and deletes the
+// partial ones and those that a power cut may have spoiled. Other files are
+// left alone.
 func (d *dir) list() ([]found, error) {
 	var all []found
 	for i := range 256 {
 		sub := filepath.Join(d.path, fmt.Sprintf("%02x", i))
 		entries, err := os.ReadDir(sub)
-		if err != nil {
+		if err != nil && !errors.Is(err, iofs.ErrNotExist) {
 			return nil, fmt.Errorf("cache directory: %w", err)
 		}
 		for _, e := range entries {
-			if strings.HasSuffix(e.Name(), partSuffix) {
+			if d.doubtful(e.Name()) {
 				if err := os.Remove(filepath.Join(sub, e.Name())); err != nil {
 					return nil, fmt.Errorf("cache directory: %w", err)
 				}
 				continue
 			}
-			if f, ok := finished(e); ok {
+			if f, ok := d.whole(e); ok {
+				f.path = filepath.Join(sub, e.Name())
 				all = append(all, f)
 			}
 		}
@@ -134,13 +182,20 @@ func (d *dir) list() ([]found, error) {
 	return all, nil
 }
 
-func finished(e iofs.DirEntry) (found, bool) {
+// doubtful: such a name is never believed.
+func (d *dir) doubtful(name string) bool {
+	return strings.HasSuffix(name, partSuffix) ||
+		strings.HasSuffix(name, freshSuffix) && !strings.HasSuffix(name, "."+d.boot+freshSuffix)
+}
+
+func (d *dir) whole(e iofs.DirEntry) (found, bool) {
 	var f found
-	raw, err := hex.DecodeString(e.Name())
+	name, fresh := strings.CutSuffix(e.Name(), "."+d.boot+freshSuffix)
+	raw, err := hex.DecodeString(name)
 	if err != nil || len(raw) != len(f.id) {
 		return f, false
 	}
-	f.id = id(raw)
+	f.id, f.fresh = id(raw), fresh
 	info, err := e.Info()
 	if err != nil || !info.Mode().IsRegular() {
 		return f, false

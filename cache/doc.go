@@ -5,8 +5,8 @@
 //
 // # Blocks
 //
-// A Cache is a directory with one sparse file per version below 256 fan-out
-// directories. Missing bytes are fetched with ranged GETs that name the
+// A Cache is a directory with one sparse file per version below up to 256
+// fan-out directories. Missing bytes are fetched with ranged GETs that name the
 // version, each at most once however many readers wait for it, and handed out
 // as they arrive. Presence is a bitmap of 128 KiB, so a small random read
 // moves no more than that; a sequential reader (four are told apart in each
@@ -21,10 +21,24 @@
 // end. The last bytes of an object fetched by one GET are withheld until its
 // checksum agrees.
 //
-// Crash rules: a final name is trusted, whatever happened; a partial file
-// found at Open is deleted. Bytes and recency survive a remount; recency is
-// the file's mtime, written at most once a minute. What rots on the disk under
-// a final name is not noticed, a wrong length is.
+// Crash rules: a final name is given to synced files only, so it is trusted,
+// whatever happened; a partial file found at Open is deleted. An adopted file
+// is whole but not synced. Its name has the boot id of the kernel and is
+// trusted while that is the same: a killed process leaves the bytes in the
+// page cache, a power cut changes the boot id. A task of the Cache, or Close,
+// syncs such files some at a time and then gives them the final name; one that
+// cannot be synced is dropped. (A disk that is lost and comes back without a
+// boot, unsynced, is the case in which this trust is wrong.) Bytes and recency
+// survive a remount; recency is the file's mtime, written at most once a
+// minute.
+//
+// A final file is sealed with the CRC32C of its blocks (of spans of 2 MiB and
+// more from 768 MiB on) in an extended attribute. After a remount a span is
+// checked when it is first read, the whole before File or Take give the file
+// away; what is wrong, and a file of a wrong length, is dropped, counted as
+// Corrupted and fetched again. What rots after it was checked is not noticed
+// until the next remount, and nothing is where the file system has no such
+// attributes.
 //
 // An Object is a pin: while one is open its version is not evicted as a whole.
 // Eviction is by bytes (Config.Size) and by the free space of the disk
@@ -35,7 +49,11 @@
 // so the bound can be exceeded by the GETs under way, when nothing else is
 // left in the cache.
 //
-// The local disk cannot make a read fail. A version for which it cannot be
+// MakeRoom gives up idle files for others that share the disk.
+//
+// The local disk cannot make a read fail. A file that cannot be opened for a
+// reason that is not its own (no descriptors) is kept, and who opens it reads
+// through memory. A version for which it cannot be
 // written or read, or whose file does not fit the free space, goes on in
 // memory (Config.Memory, evicted and punched likewise) until it is evicted. A
 // Cache without a directory is all memory.
@@ -46,7 +64,9 @@
 //
 // Adopt and Take move a file between the cache and the stage by rename, so the
 // inode stays the one that the kernel may have open; File gives a descriptor
-// of it. Whoever had an Object open reads on, from the same inode.
+// of it. Whoever had an Object open reads on, from the same inode. Adopt waits
+// for a rename, not for a sync or a deletion; Take waits until the old name is
+// durably gone.
 //
 // # Names
 //
@@ -120,7 +140,9 @@
 // callback or a wait; the first two are held over open and rename, so that the
 // tables and the directory agree, but not over reads, writes, punches, syncs
 // and deletions. A reader therefore compares blob.gen before and after its
-// pread, and does it again if blocks were given up meanwhile. Goroutines (fetches, eviction,
-// read-ahead) belong to the Cache, questions about names to Names: Close
+// pread, and does it again if blocks were given up meanwhile. The name of a
+// file and whether its blob is still in the table are Cache.mu's alone, for a
+// blob is displaced without its mu. Goroutines (fetches, read-ahead, settling,
+// deletions, checks) belong to the Cache, questions about names to Names: Close
 // cancels them and waits.
 package cache

@@ -33,6 +33,7 @@ type Event struct {
 // Stats are the sizes of a Cache at one moment, and its counts since Open.
 type Stats struct {
 	Files, Pinned            int   // versions known; of these open
+	Tasks                    int   // fetches, checks and deletions under way
 	Bytes, Limit             int64 // on the disk
 	MemoryBytes, MemoryLimit int64
 	Gets                     int64 // GETs done
@@ -53,6 +54,8 @@ const (
 	ErrTooLarge = errorText("cache: the object is larger than the cache; raise the cache size")
 	// errRetry tells a waiter to look again: nothing is wrong with the object.
 	errRetry = errorText("cache: look again")
+	// errDamaged is a cache file that is not what was written.
+	errDamaged = errorText("not what was written")
 	// errNoRoom ends a read-ahead that would push out what is in use.
 	errNoRoom = errorText("cache: no room for read-ahead")
 )

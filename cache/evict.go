@@ -95,9 +95,7 @@ func (c *Cache) makeRoom(p *pool, n, short int64) (ok bool, victims []victim) {
 		if last == nil {
 			break
 		}
-		b := last.Value.(*blob)
-		v := victim{v: b.v, bytes: b.used}
-		v.trash = c.forgetLocked(b)
+		v := c.evictLocked(last.Value.(*blob))
 		freed += v.bytes
 		victims = append(victims, v)
 	}
@@ -106,6 +104,43 @@ func (c *Cache) makeRoom(p *pool, n, short int64) (ok bool, victims []victim) {
 	}
 	p.used += n
 	return true, victims
+}
+
+// MakeRoom deletes what nobody has open, least recently used first, until n
+// bytes of the disk are free that were not, for others who keep files there.
+// False: there is not that much, and nothing was deleted.
+func (c *Cache) MakeRoom(n int64) bool {
+	if n <= 0 {
+		return true
+	}
+	victims, ok := c.evictIdle(n)
+	c.bury(victims)
+	return ok
+}
+
+func (c *Cache) evictIdle(n int64) (victims []victim, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	enough := int64(0)
+	for e := c.disk.idle.Front(); e != nil && enough < n; e = e.Next() {
+		enough += e.Value.(*blob).used
+	}
+	if enough < n {
+		return nil, false
+	}
+	for freed := int64(0); freed < n; {
+		v := c.evictLocked(c.disk.idle.Back().Value.(*blob))
+		freed += v.bytes
+		victims = append(victims, v)
+	}
+	return victims, true
+}
+
+// evictLocked: Cache.mu is held.
+func (c *Cache) evictLocked(b *blob) victim {
+	v := victim{v: b.v, bytes: b.used}
+	v.trash = c.forgetLocked(b)
+	return v
 }
 
 func (c *Cache) bury(victims []victim) {
@@ -156,7 +191,7 @@ func (c *Cache) squeeze(p *pool, need int64, spare bool) {
 func (b *blob) punch(need int64, spare bool) int64 {
 	st, holes, freed, t := b.chooseHoles(need, spare)
 	t.empty(b.c)
-	if len(holes) == 0 {
+	if freed == 0 {
 		return 0
 	}
 	var err error
@@ -184,8 +219,13 @@ func (b *blob) punch(need int64, spare bool) int64 {
 func (b *blob) chooseHoles(need int64, spare bool) (st store, holes []*fetch, freed int64, t trash) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.store == nil || b.lent || b.finished != nil || b.gone && b.complete {
+	if b.store == nil || b.lent || b.finished != nil || b.complete && b.goneNow() {
 		return nil, nil, 0, trash{}
+	}
+	if b.complete && b.unproven {
+		// Its blocks could not be told from rotten ones any more.
+		freed = b.size
+		return nil, nil, freed, b.resetLocked()
 	}
 	if b.complete {
 		var ok bool
@@ -255,12 +295,15 @@ func (b *blob) clearLocked(s span) (freed int64) {
 // demoteLocked makes a complete file a partial one, so that blocks of it can
 // be given up: its final name would promise all of them.
 func (b *blob) demoteLocked() (trash, bool) {
+	b.c.mu.Lock()
+	defer b.c.mu.Unlock()
+	if b.gone {
+		return trash{}, false
+	}
 	st, err := openPart(b.path)
 	if err != nil {
 		return trash{}, false
 	}
-	b.c.mu.Lock()
-	defer b.c.mu.Unlock()
 	b.asideLocked()
 	if b.path == "" {
 		return trash{store: st}, false
@@ -268,6 +311,7 @@ func (b *blob) demoteLocked() (trash, bool) {
 	old := b.store
 	b.gen.Add(1)
 	b.store, b.complete, b.verified = st, false, false
+	b.unsealLocked()
 	b.allocLocked()
 	b.have = b.units()
 	for unit := range b.have {

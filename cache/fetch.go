@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"hash"
+	"hash/crc32"
 	"io"
 	"math"
 	"slices"
@@ -31,13 +32,20 @@ type fetch struct {
 	pool   *pool          // where len() bytes are reserved; nil: none yet
 	stored int64          // bytes of units that became present
 	hash   hash.Hash64    // of the block that is passing by
-	sums   []blockSum     // of the blocks that went by whole
+	rest   uint32         // the same, for the seal
+	sums   []passedBlock  // the blocks that went by whole
 	begun  time.Time
 }
 
+// blockSum is what is known of the bytes of a block.
 type blockSum struct {
+	cos  uint64 // CRC64, to be compared with COS's
+	rest uint32 // CRC32C, for the seal
+}
+
+type passedBlock struct {
 	block int64
-	crc   uint64
+	sum   blockSum
 }
 
 // waiter is one reader that needs the bytes before need.
@@ -108,7 +116,7 @@ func (b *blob) startLocked(s span, demand bool) error {
 	}
 	b.refs++ // pinned already, by who needs the bytes
 	b.fetches = append(b.fetches, f)
-	b.c.tasks.Go(func() { b.run(f) })
+	b.c.startLocked(func() { b.run(f) })
 	return nil
 }
 
@@ -251,15 +259,17 @@ func (f *fetch) check(p []byte, pos, size int64) {
 	for len(p) > 0 {
 		if pos%BlockSize == 0 {
 			f.hash.Reset()
+			f.rest = 0
 		}
 		n := min(int64(len(p)), BlockSize-pos%BlockSize)
 		first := alignDown(pos, BlockSize)
 		if first >= f.off {
 			f.hash.Write(p[:n])
+			f.rest = crc32.Update(f.rest, castagnoli, p[:n])
 		}
 		pos, p = pos+n, p[n:]
 		if first >= f.off && (pos == first+BlockSize || pos == size) {
-			f.sums = append(f.sums, blockSum{first / BlockSize, f.hash.Sum64()})
+			f.sums = append(f.sums, passedBlock{first / BlockSize, blockSum{f.hash.Sum64(), f.rest}})
 		}
 	}
 }
@@ -312,7 +322,7 @@ func (b *blob) settle(f *fetch, err error) (stored int64, t trash, cause error) 
 	if same {
 		stored = f.stored
 		for _, s := range f.sums {
-			b.sums[s.block] = s.crc
+			b.sums[s.block] = s.sum
 			b.known.set(s.block)
 		}
 	}

@@ -3,6 +3,7 @@ package cache
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 
@@ -22,21 +23,23 @@ func (b *blob) claimFinishLocked() bool {
 // has claimed it and holds a pin.
 func (b *blob) finish() {
 	b.mu.Lock()
-	got := view{b.store, b.gen.Load()}
+	got := view{store: b.store, gen: b.gen.Load()}
 	v, want, check := b.v, b.crc, b.hasCRC
 	b.mu.Unlock()
 
 	var bad error
 	var sum uint64
+	var blocks []uint32
 	err := error(os.ErrClosed)
 	if got.store != nil {
-		sum, err = b.checksum(got)
+		sum, blocks, err = b.checksum(got)
 	}
 	if err == nil && check && sum != want {
 		bad = &cosapi.Error{Op: "GetObject", Key: v.Key, Kind: cosapi.Corrupt,
 			Message: fmt.Sprintf("the CRC64 of what came is %d, COS has %d", sum, want)}
 	}
 	if err == nil && bad == nil {
+		got.store.seal(encodeSeal(b.size, foldSums(b.size, blocks)))
 		err = got.store.sync()
 	}
 	t, done, err := b.conclude(got, bad, err)
@@ -53,42 +56,42 @@ func (b *blob) finish() {
 	}
 }
 
-// checksum combines the checksums of the blocks; those that came in pieces
-// are read back.
-func (b *blob) checksum(got view) (uint64, error) {
-	var sum uint64
+// checksum combines the checksums of the blocks to COS's of the whole, and
+// gives those for the seal; blocks that came in pieces are read back.
+func (b *blob) checksum(got view) (whole uint64, blocks []uint32, err error) {
 	chunk := b.c.chunks.Get().(*[chunkSize]byte)
 	defer b.c.chunks.Put(chunk)
 	for block := range b.blocks() {
 		s := span{block * BlockSize, min((block+1)*BlockSize, b.size)}
-		crc, known, err := b.blockSum(got, block)
+		sum, known, err := b.blockSum(got, block)
 		if err == nil && !known {
-			crc, err = sumOf(got.store, s, chunk[:])
+			sum, err = sumOf(got.store, s, chunk[:])
 		}
 		if err != nil {
-			return 0, err
+			return 0, nil, err
 		}
-		sum = cosapi.CombineCRC64(sum, crc, s.len())
+		whole = cosapi.CombineCRC64(whole, sum.cos, s.len())
+		blocks = append(blocks, sum.rest)
 	}
-	return sum, nil
+	return whole, blocks, nil
 }
 
-func (b *blob) blockSum(got view, block int64) (crc uint64, known bool, err error) {
+func (b *blob) blockSum(got view, block int64) (sum blockSum, known bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.gen.Load() != got.gen {
-		return 0, false, errRetry
+		return sum, false, errRetry
 	}
 	if b.known == nil {
-		return 0, false, nil
+		return sum, false, nil
 	}
 	return b.sums[block], b.known.has(block), nil
 }
 
-func sumOf(r io.ReaderAt, s span, chunk []byte) (uint64, error) {
-	h := cosapi.NewCRC64()
-	_, err := io.CopyBuffer(h, io.NewSectionReader(r, s.off, s.len()), chunk)
-	return h.Sum64(), err
+func sumOf(r io.ReaderAt, s span, chunk []byte) (blockSum, error) {
+	cos, rest := cosapi.NewCRC64(), crc32.New(castagnoli)
+	_, err := io.CopyBuffer(io.MultiWriter(cos, rest), io.NewSectionReader(r, s.off, s.len()), chunk)
+	return blockSum{cos.Sum64(), rest.Sum32()}, err
 }
 
 // conclude commits what finish found, unless the blob has changed meanwhile.
@@ -119,17 +122,17 @@ func (b *blob) conclude(got view, bad, err error) (t trash, done bool, _ error) 
 // descriptor that cannot write. When that fails the blob stays whole and
 // readable; it just does not survive a remount.
 func (b *blob) promoteLocked() (trash, error) {
+	b.c.mu.Lock()
+	defer b.c.mu.Unlock()
+	if b.gone {
+		return trash{}, nil
+	}
 	st, err := openDisk(b.path, b.size)
 	if err != nil {
 		return trash{}, err
 	}
-	b.c.mu.Lock()
-	defer b.c.mu.Unlock()
-	if b.gone {
-		return trash{store: st}, nil
-	}
 	final := b.c.dir.final(b.id)
-	if err := os.Rename(b.path, final); err != nil {
+	if err := renameToFanOut(b.path, final); err != nil {
 		return trash{store: st}, err
 	}
 	old := b.store
@@ -142,13 +145,13 @@ func (b *blob) promoteLocked() (trash, error) {
 // emptyLocked completes a version of no bytes, which needs no fetch.
 func (b *blob) emptyLocked() {
 	b.verified = true
+	b.c.mu.Lock()
+	defer b.c.mu.Unlock()
 	if b.pool != &b.c.disk || b.gone {
 		return
 	}
-	b.c.mu.Lock()
-	defer b.c.mu.Unlock()
 	final := b.c.dir.final(b.id)
-	f, err := os.OpenFile(final, os.O_RDONLY|os.O_CREATE, 0o600)
+	f, err := openInFanOut(final, os.O_RDONLY|os.O_CREATE)
 	if err != nil {
 		return // readable all the same
 	}
@@ -205,7 +208,7 @@ func (b *blob) abandon(got view, err error) (t trash, v cosapi.Version, dropped 
 	switch {
 	case b.gen.Load() != got.gen:
 		return trash{}, v, true
-	case b.gone && b.path == "", b.pool != &b.c.disk, errors.Is(err, os.ErrClosed):
+	case b.taken, b.pool != &b.c.disk, errors.Is(err, os.ErrClosed):
 		return trash{}, v, false // the file is not ours any more, or there is no other place
 	}
 	b.unread++

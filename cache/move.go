@@ -4,16 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"cosfs/cosapi"
 )
 
 // Adopt makes the local file at path the complete cached file of obj, by a
-// rename within the file system. The caller vouches that it has exactly the
-// object's bytes and that nobody can write to it any more. A file that does
-// not fit the cache, or has no disk to be kept on, is deleted. On an error
-// the file is still at path.
+// rename within the file system. It waits for no sync and no deletion: the
+// file is made durable in the background, and until then a power cut, but no
+// crash of the process, makes the cache forget it. The caller vouches that it
+// has exactly the object's bytes and that nobody can write to it any more. A
+// file that does not fit the cache, or has no disk to be kept on, is deleted.
+// On an error the file is still at path.
 func (c *Cache) Adopt(obj cosapi.Object, path string) error {
 	if obj.ETag == "" {
 		return fmt.Errorf("cache: adopt %q: the object has no ETag: %w", obj.Key, cosapi.Invalid)
@@ -25,31 +28,33 @@ func (c *Cache) Adopt(obj cosapi.Object, path string) error {
 	if info.Size() != obj.Size {
 		return fmt.Errorf("cache: adopt %q: the file has %d bytes, the object %d: %w", obj.Key, info.Size(), obj.Size, cosapi.Corrupt)
 	}
-	if c.dir == nil || obj.Size > c.disk.limit {
+	if c.dir == nil {
 		return os.Remove(path)
 	}
+	if obj.Size > c.disk.limit {
+		return c.discard(obj.Version, path)
+	}
 	now := time.Now()
-	if err := errors.Join(syncFile(path), os.Chtimes(path, time.Time{}, now)); err != nil {
+	if err := os.Chtimes(path, time.Time{}, now); err != nil {
 		return fmt.Errorf("cache: adopt: %w", err)
 	}
 	t, err := c.install(obj.Version, path, now)
-	t.empty(c)
+	c.later(t)
 	if err != nil {
 		return fmt.Errorf("cache: adopt: %w", err)
 	}
 	c.tell(Event{Kind: Completed, Version: obj.Version, Bytes: obj.Size})
-	c.trim()
 	return nil
 }
 
-// syncFile makes a file's bytes durable before a final name vouches for them.
-func syncFile(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
+// discard deletes the file at path in the background.
+func (c *Cache) discard(v cosapi.Version, path string) error {
+	part := c.dir.part(idOf(v))
+	if err := renameToFanOut(path, part); err != nil {
+		return fmt.Errorf("cache: adopt: %w", err)
 	}
-	defer f.Close()
-	return f.Sync()
+	c.later(trash{paths: []string{part}})
+	return nil
 }
 
 // install puts the file at path into the table. What the cache had of the
@@ -65,16 +70,21 @@ func (c *Cache) install(v cosapi.Version, path string, touched time.Time) (t tra
 	if old := c.table[b.id]; old != nil {
 		t = c.displaceLocked(old)
 	}
-	final := c.dir.final(b.id)
-	if err := os.Rename(path, final); err != nil {
+	b.path, b.complete, b.touched = c.dir.fresh(b.id), true, touched
+	if err := renameToFanOut(path, b.path); err != nil {
 		return t, err
 	}
-	b.path, b.complete, b.touched = final, true, touched
+	c.enterLocked(b)
+	c.queueLocked(b)
+	return t, nil
+}
+
+// enterLocked puts a complete blob that nobody has pinned into the table.
+func (c *Cache) enterLocked(b *blob) {
 	b.used = b.size
 	b.pool.used += b.used
 	c.table[b.id] = b
 	b.idle = b.pool.idle.PushFront(b)
-	return t, nil
 }
 
 // displaceLocked forgets a blob, at once or with its last pin.
@@ -87,33 +97,66 @@ func (c *Cache) displaceLocked(b *blob) trash {
 }
 
 // Take moves the complete file of v out of the cache, to path in the same
-// file system. Objects that are open go on reading that file. False: the
-// version is not complete here.
+// file system, for a writer to change it. The old name is durably gone when
+// Take returns, or a power cut could leave it vouching for what was written.
+// Objects that are open go on reading that file by its descriptor: they are
+// this machine's readers of the file that is now written, and POSIX has them
+// see that. False: the version is not complete here, or the error says why it
+// is not any more.
 func (c *Cache) Take(v cosapi.Version, path string) (bool, error) {
 	b := c.pin(v)
 	if b == nil {
 		return false, nil
 	}
 	defer b.release()
+	if !b.proveUnopened() {
+		return false, nil // a writer must not build on wrong bytes
+	}
+	from, err := b.take(path)
+	if err != nil || from == "" {
+		return false, err
+	}
+	if err := syncDir(filepath.Dir(from)); err != nil {
+		os.Remove(path)
+		return false, fmt.Errorf("cache: take %q: %w", v.Key, err)
+	}
+	return true, nil
+}
+
+// take renames the file, and gives the name it had; empty if it is not here.
+func (b *blob) take(path string) (from string, err error) {
+	c := b.c
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !b.complete || b.gone {
-		return false, nil
+		return "", nil
 	}
 	// A file that somebody shortened behind our back is left to Get.
-	if info, err := os.Lstat(b.path); err != nil || info.Size() != v.Size {
-		return false, nil
+	if info, err := os.Lstat(b.path); err != nil || info.Size() != b.size {
+		return "", nil
 	}
 	if err := os.Rename(b.path, path); err != nil {
-		return false, fmt.Errorf("cache: take %q: %w", v.Key, err)
+		return "", fmt.Errorf("cache: take %q: %w", b.v.Key, err)
 	}
-	b.path = ""
+	from, b.path, b.taken = b.path, "", true
+	b.unsealLocked()
+	c.unqueueLocked(b)
 	c.orphanLocked(b)
 	b.pool.used -= b.used
 	b.used = 0
-	return true, nil
+	return from, nil
+}
+
+// syncDir makes what happened to the names of a directory durable.
+func syncDir(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
 }
 
 // Rekey says that the bytes of from are now those of to: a rename or a
@@ -171,11 +214,15 @@ func (b *blob) rekey(to cosapi.Version) (t trash, err error) {
 		t = c.displaceLocked(old)
 	}
 	if b.complete {
-		if err := os.Rename(b.path, c.dir.final(target)); err != nil {
+		name := c.dir.final(target)
+		if b.fresh != nil {
+			name = c.dir.fresh(target)
+		}
+		if err := renameToFanOut(b.path, name); err != nil {
 			c.orphanLocked(b)
 			return t, err
 		}
-		b.path = c.dir.final(target)
+		b.path = name
 	}
 	delete(c.table, b.id)
 	b.id = target
@@ -194,18 +241,24 @@ func (c *Cache) Forget(v cosapi.Version) {
 	t.empty(c)
 }
 
-// scan takes over the finished files of an earlier mount.
+// scan takes over the whole files of an earlier mount.
 func (c *Cache) scan() error {
 	files, err := c.dir.list()
 	if err != nil {
 		return err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, f := range files {
 		b := &blob{c: c, id: f.id, size: f.size, pool: &c.disk, complete: true, touched: f.used,
-			path: c.dir.final(f.id), used: f.size}
-		c.table[b.id] = b
-		c.disk.used += b.used
-		b.idle = c.disk.idle.PushFront(b)
+			path: f.path, unproven: !f.fresh}
+		if old := c.table[b.id]; old != nil {
+			c.forgetLocked(old).empty(c) // both have the version's bytes
+		}
+		c.enterLocked(b)
+		if f.fresh {
+			c.queueLocked(b)
+		}
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"cosfs/cosapi"
 )
@@ -34,6 +35,13 @@ func (c *Cache) Get(v cosapi.Version) (*Object, error) {
 	o.ahead.window = max(firstGet, min(maxWindow, c.Size()/4))
 	t, kind, err := o.attach(v)
 	t.empty(c)
+	var disk *diskError
+	if errors.As(err, &disk) {
+		c.diskFailed(v, disk.error)
+		b.release()
+		o.b = c.apart(v)
+		_, kind, err = o.attach(v) // has no file to fail with
+	}
 	if err != nil {
 		c.cfg.Log.Warn("a cached file is unusable and is fetched again", "key", v.Key, "error", err)
 		c.tell(Event{Kind: Corrupted, Version: v, Err: err})
@@ -64,7 +72,19 @@ func (c *Cache) acquire(v cosapi.Version) (*blob, trash, error) {
 	return b, t, nil
 }
 
-// attach opens the blob's file for this Object.
+// apart is a pinned blob in memory for one Object, beside the table's: what
+// is on the disk cannot be opened now, but may be good.
+func (c *Cache) apart(v cosapi.Version) *blob {
+	b := c.newBlob(v)
+	b.pool, b.gone = &c.memory, true
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pinLocked(b)
+	return b
+}
+
+// attach opens the blob's file for this Object. With a *diskError it has done
+// nothing.
 func (o *Object) attach(v cosapi.Version) (trash, EventKind, error) {
 	b := o.b
 	b.mu.Lock()
@@ -73,6 +93,10 @@ func (o *Object) attach(v cosapi.Version) (trash, EventKind, error) {
 		b.v = v
 	}
 	t, err := b.openLocked()
+	var disk *diskError
+	if errors.As(err, &disk) {
+		return t, 0, err
+	}
 	if b.objects == nil {
 		b.objects = make(map[*Object]struct{}, 1)
 	}
@@ -83,10 +107,19 @@ func (o *Object) attach(v cosapi.Version) (trash, EventKind, error) {
 	if !b.complete {
 		return t, Missed, err
 	}
-	if !b.gone {
-		b.touched = b.c.dir.touch(b.path, b.touched)
-	}
+	b.touched = b.touch()
 	return t, Opened, err
+}
+
+// touch notes the use of a complete file that is still the cache's.
+func (b *blob) touch() time.Time {
+	b.c.mu.Lock()
+	path, gone := b.path, b.gone
+	b.c.mu.Unlock()
+	if gone {
+		return b.touched
+	}
+	return b.c.dir.touch(path, b.touched)
 }
 
 // Version is what the Object reads; Rekey changes its key and ETag.
@@ -105,13 +138,17 @@ func (o *Object) Complete() bool {
 
 // File opens the file of a complete version read-only, for passthrough. From
 // then on its blocks are not given up while an Object is open. The caller
-// closes it. False: not complete, or taken out of the cache.
+// closes it. False: not complete, or taken out of the cache, or of an earlier
+// mount and too large to be checked at once: that is done in the background.
 func (o *Object) File() (*os.File, bool) {
 	b := o.b
+	if !b.proveAll() {
+		return nil, false
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	d, ok := b.store.(diskStore)
-	if !ok || !b.complete || b.gone || o.closed {
+	if !ok || !b.complete || b.unproven || o.closed || b.goneNow() {
 		return nil, false
 	}
 	// By descriptor: a new description of the very inode we read.
@@ -144,6 +181,7 @@ func (o *Object) detach() bool {
 	o.closed = true
 	delete(b.objects, o)
 	if len(b.objects) == 0 {
+		b.lent = false
 		for _, f := range b.fetches {
 			if f.end-f.done > BlockSize {
 				f.cancel()
@@ -188,7 +226,13 @@ func (o *Object) readPiece(ctx context.Context, p []byte, off int64) (int, error
 		if err != nil {
 			return 0, err
 		}
-		n, err := got.store.ReadAt(p, off)
+		n := 0
+		if got.unproven {
+			err = b.prove(got, span{off, off + int64(len(p))})
+		}
+		if err == nil {
+			n, err = got.store.ReadAt(p, off)
+		}
 		if got.gen != b.gen.Load() {
 			continue // blocks were given up meanwhile: zeros may have been read
 		}
@@ -203,8 +247,9 @@ func (o *Object) readPiece(ctx context.Context, p []byte, off int64) (int, error
 
 // view is a store whose bytes count while the blob's gen is the same.
 type view struct {
-	store store
-	gen   uint64
+	store    store
+	gen      uint64
+	unproven bool // to be checked against the seal first
 }
 
 // await waits until the bytes of s are in the store; ahead lets the
@@ -245,7 +290,7 @@ func (o *Object) look(s span, ahead bool) (view, *waiter, error) {
 		if b.store == nil {
 			return view{}, nil, errClosed("read")
 		}
-		return view{b.store, b.gen.Load()}, nil, nil
+		return view{b.store, b.gen.Load(), b.unprovenLocked(s)}, nil, nil
 	}
 	if f == nil {
 		if b.refused != nil {

@@ -19,13 +19,15 @@ type store interface {
 	// punch gives the room of s back; it reads as zeros or fails afterwards.
 	punch(s span) error
 	sync() error
+	// seal leaves checksums beside the bytes, if there is a place for them.
+	seal(raw []byte)
 }
 
 // diskStore is a sparse file.
 type diskStore struct{ *os.File }
 
 func createDisk(path string, size int64) (store, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := openInFanOut(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return nil, err
 	}
@@ -39,33 +41,37 @@ func createDisk(path string, size int64) (store, error) {
 
 // openDisk opens a finished file: no descriptor of ours can write to it, as
 // the lease of decision 5 demands.
-func openDisk(path string, size int64) (store, error) {
+func openDisk(path string, size int64) (diskStore, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return diskStore{}, err
 	}
 	info, err := f.Stat()
 	if err == nil && info.Size() != size {
-		err = fmt.Errorf("%s has %d bytes instead of %d", path, info.Size(), size)
+		err = fmt.Errorf("%s has %d bytes instead of %d: %w", path, info.Size(), size, errDamaged)
 	}
 	if err != nil {
 		f.Close()
-		return nil, err
+		return diskStore{}, err
 	}
 	return diskStore{f}, nil
 }
 
-// punch holds the descriptor: were the file closed meanwhile, its number might
-// already be another file's.
-func (d diskStore) punch(s span) error {
+// control holds the descriptor: were the file closed meanwhile, its number
+// might already be another file's.
+func (d diskStore) control(do func(fd int) error) error {
 	conn, err := d.SyscallConn()
 	if err != nil {
 		return err
 	}
-	cause := conn.Control(func(fd uintptr) {
-		err = unix.Fallocate(int(fd), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, s.off, s.len())
-	})
+	cause := conn.Control(func(fd uintptr) { err = do(int(fd)) })
 	return cmp.Or(cause, err)
+}
+
+func (d diskStore) punch(s span) error {
+	return d.control(func(fd int) error {
+		return unix.Fallocate(fd, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, s.off, s.len())
+	})
 }
 
 func (d diskStore) sync() error { return d.Sync() }
@@ -159,3 +165,5 @@ func (m *memoryStore) Close() error {
 }
 
 func (m *memoryStore) sync() error { return nil }
+
+func (m *memoryStore) seal([]byte) {}

@@ -1,0 +1,210 @@
+package cache
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Adopted files are settled in the background: sealed, synced, and only then
+// given the final name. Until then they have a name that is believed only by
+// the boot that wrote it: what a killed process leaves is in the page cache,
+// and its successor settles it; after a power cut the boot is another, and the
+// file is deleted.
+const (
+	settleDelay    = time.Second // lets files come together, and those soon forgotten go unsynced
+	settleRetry    = 5 * time.Second
+	settleBatch    = 256 // files between two looks at the queue
+	settleParallel = 16  // syncs at once, for which the journal joins its commits
+	maxWaste       = 256 // files that wait for their deletion
+)
+
+// queueLocked has a fresh file settled. Cache.mu is held. The queue is a part
+// of the table, so it is bounded like that.
+func (c *Cache) queueLocked(b *blob) {
+	b.fresh = c.fresh.PushBack(b)
+	if c.settling || c.closed {
+		return
+	}
+	c.settling = true
+	c.tasks.Go(func() {
+		for delay := c.settleDelay; c.settleAfter(delay); {
+			delay = settleRetry
+		}
+	})
+}
+
+// unqueueLocked: the file is settled, or not the cache's any more. Cache.mu is
+// held.
+func (c *Cache) unqueueLocked(b *blob) {
+	if b.fresh != nil {
+		c.fresh.Remove(b.fresh)
+		b.fresh = nil
+	}
+}
+
+// settleAfter empties the queue after a while; true if that has to be tried
+// again. What is left when the cache is closed is for Close.
+func (c *Cache) settleAfter(delay time.Duration) (again bool) {
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-c.ctx.Done():
+		return false
+	}
+	for c.ctx.Err() == nil {
+		if !c.settleRound() {
+			return true
+		}
+		c.mu.Lock()
+		c.settling = c.fresh.Len() > 0
+		done := !c.settling
+		c.mu.Unlock()
+		if done {
+			return false
+		}
+	}
+	return false
+}
+
+// settleAll is for Close, when no task runs any more. Files that cannot be
+// opened now keep the name that this boot believes.
+func (c *Cache) settleAll() {
+	for c.settleRound() {
+		c.mu.Lock()
+		left := c.fresh.Len()
+		c.mu.Unlock()
+		if left == 0 {
+			return
+		}
+	}
+}
+
+// freshFile is a file as it was found in the queue.
+type freshFile struct {
+	b    *blob
+	path string
+}
+
+// settleRound settles the first files of the queue. False: some could not be
+// opened, which is no reason to drop them.
+func (c *Cache) settleRound() bool {
+	var group errgroup.Group
+	group.SetLimit(settleParallel)
+	for _, f := range c.freshFiles() {
+		group.Go(func() error { return c.settle(f) })
+	}
+	return group.Wait() == nil
+}
+
+func (c *Cache) freshFiles() (all []freshFile) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for e := c.fresh.Front(); e != nil && len(all) < settleBatch; e = e.Next() {
+		b := e.Value.(*blob)
+		all = append(all, freshFile{b, b.path})
+	}
+	return all
+}
+
+// settle returns an error if it is to be tried again.
+func (c *Cache) settle(f freshFile) error {
+	file, err := os.Open(f.path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err == nil {
+		defer file.Close()
+		err = c.makeDurable(diskStore{file}, f.b.size)
+	}
+	t, err := f.conclude(err)
+	t.empty(c)
+	if err != nil {
+		c.cfg.Log.Warn("a stored file cannot be made durable in the cache; it is dropped", "path", f.path, "error", err)
+	}
+	return nil
+}
+
+// makeDurable seals and syncs a whole file.
+func (c *Cache) makeDurable(d diskStore, size int64) error {
+	chunk := c.chunks.Get().(*[chunkSize]byte)
+	defer c.chunks.Put(chunk)
+	sums, err := blockSums(d, span{0, size}, chunk[:])
+	if err != nil {
+		return err
+	}
+	d.seal(encodeSeal(size, foldSums(size, sums)))
+	return c.dir.sync(d)
+}
+
+// conclude gives a durable file its final name. A file that was renamed
+// meanwhile is still in the queue, if it is the cache's at all. One that
+// cannot be made durable must not be read either: after a failed write-back
+// the page cache may lose what the disk never got.
+func (f freshFile) conclude(err error) (trash, error) {
+	b, c := f.b, f.b.c
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c.mu.Lock()
+	if b.fresh == nil || b.path != f.path {
+		c.mu.Unlock()
+		return trash{}, nil
+	}
+	if err == nil {
+		err = renameToFanOut(b.path, c.dir.final(b.id))
+	}
+	switch {
+	case err == nil:
+		b.path = c.dir.final(b.id)
+		c.unqueueLocked(b)
+		c.mu.Unlock()
+		return trash{}, nil
+	case b.refs == 0:
+		t := c.forgetLocked(b)
+		c.mu.Unlock()
+		return t, err
+	}
+	c.mu.Unlock()
+	return b.resetLocked(), err // still pinned: that takes b.mu to change
+}
+
+// later deletes files and keeps the bounds in the background, so that Adopt
+// costs no more than a rename. It is bounded: what is too much is done at once.
+// Check knows the files by waste until they are gone.
+func (c *Cache) later(t trash) {
+	c.mu.Lock()
+	if c.closed || len(c.waste) >= maxWaste {
+		c.mu.Unlock()
+		t.empty(c)
+		return
+	}
+	c.waste = append(c.waste, t)
+	if !c.sweeping {
+		c.sweeping = true
+		c.startLocked(c.sweep)
+	}
+	c.mu.Unlock()
+}
+
+func (c *Cache) sweep() {
+	for {
+		c.mu.Lock()
+		waste := c.waste
+		c.sweeping = len(waste) > 0
+		c.mu.Unlock()
+		if len(waste) == 0 {
+			return
+		}
+		for _, t := range waste {
+			t.empty(c)
+		}
+		c.mu.Lock()
+		c.waste = slices.Clone(c.waste[len(waste):])
+		c.mu.Unlock()
+		c.trim()
+	}
+}
