@@ -70,7 +70,7 @@ func TestFullDiskDoesNotFailReads(t *testing.T) {
 			e := newBed(t, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
 			e.breakDisk(writes, -1)
 			for _, key := range []string{"a", "bc"} {
-				obj, p := e.put(key, 20*mib+5)
+				obj, p := e.put(key, 9*mib+5)
 				o := e.get(obj.Version)
 				require.True(t, bytes.Equal(p, e.readAll(o, 128<<10)))
 				require.False(t, o.Complete())

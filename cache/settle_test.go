@@ -224,9 +224,9 @@ func TestFreshFilesMoveOn(t *testing.T) {
 }
 
 func TestAdoptKeepsTheBound(t *testing.T) {
-	e := newBed(t, func(c *Config) { c.Size = 10 * mib })
-	e.adopt(30, mib)
-	require.Eventually(t, func() bool { return e.cache.Stats().Bytes <= 10*mib }, waitLimit, waitStep)
+	e := newBed(t, func(c *Config) { c.Size = mib })
+	e.adopt(30, mib/10)
+	require.Eventually(t, func() bool { return e.cache.Stats().Bytes <= mib }, waitLimit, waitStep)
 	require.Eventually(t, func() bool { return len(e.names()) == 10 }, waitLimit, waitStep)
 }
 
