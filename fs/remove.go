@@ -108,8 +108,14 @@ func (n *fileNode) orphan() {
 			n.staged = nil
 		}
 	})
-	if staged != nil && n.stagedNow() == nil {
+	switch {
+	case staged == nil:
+	case n.stagedNow() == nil:
 		n.discard(staged)
+	default: // an earlier fsync or failed store may have promised it
+		if err := staged.Orphan(); err != nil {
+			n.fs.log.Warn("record of a removed file not deleted; a crash now may bring the file back", "name", n.name, "err", err)
+		}
 	}
 }
 

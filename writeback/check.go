@@ -56,7 +56,7 @@ func (f *File) check() error {
 		return fmt.Errorf("%d bytes of a base of %d show through a file of %d", f.baseLen, f.base.Size, f.size)
 	case !f.local.Covers(f.baseLen, f.size):
 		return fmt.Errorf("bytes %v are nowhere", f.local.Missing(f.baseLen, f.size))
-	case dirty && f.recorded && f.onDisk == "":
+	case dirty && f.recorded && f.onDisk == "" && !f.orphan:
 		return errors.New("changes without a record")
 	case !dirty && f.onDisk != "" && (!f.recorded || f.onDisk == StateOwed):
 		// An open one may stand before a change that came to nothing.

@@ -45,6 +45,7 @@ func (f *File) commit(r receipt) {
 	told := f.takeWaitersLocked(func(w waiter) bool { return w.gen <= f.stored })
 	clean := f.gen == f.stored
 	if clean {
+		f.torn = nil
 		f.recorded = false // the next change writes a new record first
 	}
 	f.endLocked()

@@ -130,13 +130,16 @@ func (f *File) put(ctx context.Context, a aim) (r receipt, tooLarge bool, err er
 func (f *File) image(ctx context.Context) ([]byte, snapshot, bool, error) {
 	limit := f.stage.putLimit()
 	for {
-		if err := f.fill(ctx, 0, limit); err != nil {
-			return nil, snapshot{}, false, err
-		}
 		if err := f.stage.transfers.Acquire(ctx, 1); err != nil {
 			return nil, snapshot{}, false, err
 		}
-		body, s, ok, err := f.readAll(limit)
+		var body []byte
+		var s snapshot
+		var ok bool
+		err := f.fill(ctx, 0, limit)
+		if err == nil {
+			body, s, ok, err = f.readAll(limit)
+		}
 		if ok {
 			return body, s, false, nil
 		}

@@ -13,9 +13,10 @@
 //
 // An owed record is made durable (data fdatasync'd, record fsync'd, directory
 // fsync'd) before anything is answered on its strength. A stored file has no
-// record. The first record of a file is written before its first change, and
-// neither it nor the data is synced: a small file that is created, stored and
-// finished costs two creates, one unlink and one rename, and one PUT.
+// record, and the removal of an owed one is durable, too. The first record of a
+// file is written before its first change, and neither it nor the data is
+// synced: a small file that is created, stored and finished costs two creates,
+// one unlink and one rename, and one PUT.
 //
 // A record holds attributes as they are sent, a customer's encryption key
 // among them: files are made with mode 0600 in a directory of mode 0700.
@@ -56,7 +57,11 @@
 //
 // At most Config.Parallel requests carry bytes at a time, for all files
 // together; files that somebody waits for go first. Memory is bounded by that
-// many bodies of 8 MiB, and 1 MiB for each part that is filled from its base.
+// many bodies of 8 MiB, and 1 MiB for each that is filled from its base.
+//
+// A disk is not filled beyond Config.FreeFloor, neither by writers nor by what
+// is copied from a base; Config.MakeRoom is asked first. Uploads go on when
+// records cannot be written: they are what makes room.
 //
 // # Crash rules
 //
@@ -85,6 +90,13 @@
 // make the attributes so; those that differ are sent. A comparison that a writer
 // has overtaken proves nothing and is made again. (Parts copied without a
 // checksum, by an endpoint that gives none, leave no print.)
+//
+// A sync of the data that has failed keeps failing until COS has the content:
+// the kernel may have dropped what it could not write. An owed file that is cut
+// is synced first, for what is left of it is promised anew.
+//
+// Orphan withdraws a promise: the file's name was removed while it is open. It
+// has no record from then on, and its data goes at the next mount.
 //
 // An owed file that waits has its data file closed, so that no number of them
 // uses up the descriptors.

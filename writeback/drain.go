@@ -95,7 +95,7 @@ func (s *Stage) pending() (files []*File) {
 func (f *File) pending() bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	return !f.closed && f.wanted > f.stored
+	return !f.closed && !f.orphan && f.wanted > f.stored
 }
 
 // Drain waits until nothing is owed. What waits after a failure is tried at
@@ -188,13 +188,15 @@ func (s *Stage) spawn(work func()) {
 // that Kept tells exactly what there is.
 func (f *File) shut() error {
 	f.mu.RLock()
-	closed, clean, owed := f.closed, f.gen == f.stored, f.wanted > f.stored
+	closed, orphan, clean, owed := f.closed, f.orphan, f.gen == f.stored, f.wanted > f.stored
 	f.mu.RUnlock()
 	if closed {
 		return nil
 	}
 	var err error
 	switch {
+	case orphan:
+		return f.Discard()
 	case owed:
 		err = f.promise()
 	case clean:

@@ -23,6 +23,7 @@ type File struct {
 	// Guarded by disk:
 	onDisk     State  // of the record in the directory; empty: there is none
 	durableGen uint64 // the owed record promises this generation, through a power cut
+	torn       error  // of a sync of the data that failed
 
 	mu sync.RWMutex // guards the fields below
 
@@ -51,6 +52,7 @@ type File struct {
 	parked   bool     // there is a data file, and it is closed
 	recorded bool     // there is a record and, where needed, a data file
 	closed   bool     // finished or discarded
+	orphan   bool     // its name was removed: needs no record and gets none
 
 	attempt attempt
 	upload  *upload       // parts sent, for an upload that goes on

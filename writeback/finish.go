@@ -37,7 +37,7 @@ func (f *File) release() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.holds--
-	if f.holds > 0 || f.closed || f.wanted <= f.stored {
+	if f.holds > 0 || f.closed || f.orphan || f.wanted <= f.stored {
 		return
 	}
 	to := background

@@ -54,35 +54,39 @@ func (f *File) readLocal(p []byte, off int64) (n int, gaps Extents, err error) {
 	return int(end - off), f.local.Missing(off, end), err
 }
 
-// readGaps reads ranges of the base. again means that the base was replaced
-// meanwhile, and with it perhaps what is left to it.
+// readGaps reads ranges of the base. again means that they are not to be had
+// because the base or what is left to it has changed meanwhile.
 func (f *File) readGaps(ctx context.Context, p []byte, off int64, gaps Extents) (again bool, err error) {
 	r, err := f.borrow()
-	if err != nil {
-		return false, err
-	}
-	defer f.giveBack(r)
-	for _, e := range gaps {
-		if err := r.readFull(ctx, p[e.Off-off:e.End-off], e.Off); err != nil {
-			return f.replaced(r), f.unlessReplaced(r, err)
+	if err == nil {
+		defer f.giveBack(r)
+		for _, e := range gaps {
+			if err = r.readFull(ctx, p[e.Off-off:e.End-off], e.Off); err != nil {
+				break
+			}
 		}
 	}
-	return false, nil
+	if err != nil && f.outdated(r, gaps) {
+		return true, nil
+	}
+	return false, err
 }
 
-func (f *File) replaced(r *baseRef) bool {
+// outdated forgives a base that nobody reads any more: a version that our own
+// upload has overwritten may be gone, and one that came after the gaps were
+// found may be too short for them.
+func (f *File) outdated(r *baseRef, gaps Extents) bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	return r.dropped && !f.closed
-}
-
-// unlessReplaced forgives a base that nobody reads any more: a version that
-// our own upload has overwritten may be gone.
-func (f *File) unlessReplaced(r *baseRef, err error) error {
-	if f.replaced(r) {
-		return nil
+	if f.closed {
+		return false
 	}
-	return err
+	for _, e := range gaps {
+		if e.End > f.baseLen || f.local.Meets(e.Off, e.End) {
+			return true
+		}
+	}
+	return r != nil && r.dropped
 }
 
 // WriteAt writes into the data file. ENOSPC is given before the disk is full
@@ -154,6 +158,9 @@ func (f *File) fill(ctx context.Context, off, end int64) error {
 	for _, e := range missing {
 		for at := e.Off; at < e.End; at += fillStep {
 			p := buf[:min(fillStep, e.End-at)]
+			if err := f.stage.space.reserve(int64(len(p))); err != nil {
+				return err
+			}
 			if err := r.readFull(ctx, p, at); err != nil {
 				return &baseError{err}
 			}

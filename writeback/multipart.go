@@ -141,8 +141,11 @@ func (t *transfer) begin(ctx context.Context) error {
 	f.mu.Lock()
 	f.upload = t.up
 	f.mu.Unlock()
-	// Without it in the record a crash would leave the upload to itself.
-	return f.resave()
+	if err := f.resave(); err != nil {
+		// A full disk is emptied by uploads only.
+		f.stage.cfg.Log.Warn("stage: an upload is not in the record; a crash now would leave its parts in the bucket", "key", t.up.key, "upload", id, "err", err)
+	}
+	return nil
 }
 
 // abandon aborts the upload that was begun, if there is one. One that cannot
@@ -197,15 +200,15 @@ func (t *transfer) has(p planPart) bool {
 
 // part sends or copies one part.
 func (t *transfer) part(ctx context.Context, p planPart) error {
-	if !p.Copy {
-		if err := t.f.fill(ctx, p.Off, p.end()); err != nil {
-			return err
-		}
-	}
 	if err := t.f.stage.transfers.Acquire(ctx, 1); err != nil {
 		return err
 	}
 	defer t.f.stage.transfers.Release(1)
+	if !p.Copy { // with a transfer taken, which bounds the memory of this
+		if err := t.f.fill(ctx, p.Off, p.end()); err != nil {
+			return err
+		}
+	}
 	var part cosapi.Part
 	var err error
 	if p.Copy {

@@ -29,7 +29,10 @@ func (s *Stage) writeRecord(r Record, replace, durable bool) error {
 	if !replace && !durable {
 		// The first record of a file promises nothing, and there is nothing
 		// it could damage: one call less than write aside and rename.
-		return writeFile(name, text, false)
+		if err := writeFile(name, text, false); err != nil {
+			return errors.Join(err, ignoreMissing(os.Remove(name)))
+		}
+		return nil
 	}
 	return s.replaceFile(r.ID+recordSuffix, text, durable)
 }
@@ -107,7 +110,7 @@ func (f *File) recordOpen() error {
 	f.disk.Lock()
 	defer f.disk.Unlock()
 	f.mu.RLock()
-	done, closed, parked := f.recorded, f.closed, f.parked
+	done, closed, parked, orphan := f.recorded, f.closed, f.parked, f.orphan
 	f.mu.RUnlock()
 	if closed {
 		return os.ErrClosed
@@ -115,7 +118,7 @@ func (f *File) recordOpen() error {
 	if done && !parked {
 		return nil
 	}
-	if f.onDisk == "" {
+	if f.onDisk == "" && !orphan {
 		if err := f.save(StateOpen, false); err != nil {
 			return err
 		}
@@ -138,9 +141,9 @@ func (f *File) save(state State, durable bool) error {
 	f.mu.RLock()
 	r, gen, data := f.recordLocked(state), f.gen, f.data
 	f.mu.RUnlock()
-	if durable && data != nil {
-		if err := unix.Fdatasync(int(data.Fd())); err != nil {
-			return fmt.Errorf("stage: sync %s: %w", f.dataPath(), err)
+	if durable {
+		if err := f.syncData(data); err != nil {
+			return err
 		}
 	}
 	if err := f.stage.writeRecord(r, f.onDisk != "", durable); err != nil {
@@ -154,6 +157,19 @@ func (f *File) save(state State, durable bool) error {
 		f.durableGen = gen
 	}
 	return nil
+}
+
+// syncData makes the data file durable. After a failure the kernel may have
+// dropped what it could not write and report success the next time, so the
+// error stays until COS has the content, or all of it is cut. The caller holds
+// disk.
+func (f *File) syncData(data *os.File) error {
+	if f.torn == nil && data != nil {
+		if err := unix.Fdatasync(int(data.Fd())); err != nil {
+			f.torn = fmt.Errorf("stage: sync %s: %w; the disk may have lost some of it, and only storing it now is safe", f.dataPath(), err)
+		}
+	}
+	return f.torn
 }
 
 // resave brings an existing record up to date, as durable as it was.
@@ -172,10 +188,10 @@ func (f *File) promise() error {
 	f.disk.Lock()
 	defer f.disk.Unlock()
 	f.mu.RLock()
-	gen, clean, closed := f.gen, f.gen == f.stored, f.closed
+	gen, clean, ended := f.gen, f.gen == f.stored, f.closed || f.orphan
 	f.mu.RUnlock()
 	switch {
-	case closed: // overtaken by Discard: a record now would bring the file back
+	case ended: // overtaken by Discard or Orphan: a record now would bring the file back
 		return os.ErrClosed
 	case clean:
 		return nil
@@ -195,6 +211,11 @@ func (f *File) unrecord() error {
 	if err := ignoreMissing(os.Remove(f.recordPath())); err != nil {
 		return fmt.Errorf("stage: %w", err)
 	}
+	owed := f.onDisk == StateOwed
 	f.onDisk, f.durableGen = "", 0
-	return nil
+	if !owed {
+		return nil
+	}
+	// A power cut must not bring it back: the object may be removed by then.
+	return syncDir(f.stage.cfg.Dir)
 }

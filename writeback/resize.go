@@ -2,6 +2,7 @@ package writeback
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"syscall"
@@ -56,9 +57,12 @@ func (f *File) truncateLocked(size int64) error {
 		}
 	}
 	if err := f.data.Truncate(size); err != nil {
-		return fmt.Errorf("stage: %w", err)
+		return errors.Join(fmt.Errorf("stage: %w", err), f.restoreRecordLocked())
 	}
 	f.size = size
+	if size == 0 {
+		f.torn = nil
+	}
 	if size < old {
 		f.local.Cut(size, math.MaxInt64)
 		f.baseLen, f.low = min(f.baseLen, size), min(f.low, size)
@@ -70,15 +74,34 @@ func (f *File) truncateLocked(size int64) error {
 }
 
 // shortenRecordLocked makes an owed record stop promising bytes that are about
-// to go: the other order could leave a record whose bytes are nowhere.
+// to go: the other order could leave a record whose bytes are nowhere. What it
+// promises of the rest may have been written since it was durable.
 func (f *File) shortenRecordLocked(size int64) error {
 	if f.onDisk != StateOwed {
 		return nil
+	}
+	if f.durableGen > 0 && size > 0 {
+		if err := f.syncData(f.data); err != nil {
+			return err
+		}
 	}
 	r := f.recordLocked(StateOwed)
 	r.Size, r.BaseLen = size, min(r.BaseLen, size)
 	r.Local.Cut(size, math.MaxInt64)
 	return f.stage.writeRecord(r, true, f.durableGen > 0)
+}
+
+// restoreRecordLocked makes an owed record promise the whole file again, which
+// could not be cut.
+func (f *File) restoreRecordLocked() error {
+	if f.onDisk != StateOwed {
+		return nil
+	}
+	err := f.stage.writeRecord(f.recordLocked(StateOwed), true, f.durableGen > 0)
+	if err != nil {
+		f.gen++ // the next promise writes it
+	}
+	return err
 }
 
 const (

@@ -52,6 +52,9 @@ type Config struct {
 	// FreeFloor is how many bytes the disk keeps free: a write that would
 	// leave less fails with ENOSPC. 256 MiB; negative: none.
 	FreeFloor int64
+	// MakeRoom is called, without locks, before a write fails so: to free that
+	// many bytes of the same disk, if it can. The block cache is who can.
+	MakeRoom func(bytes int64)
 	// BaseTTL is how long a base counts as current without a HEAD; 10 s.
 	BaseTTL time.Duration
 	Host    string // in names of conflict files; the host name
@@ -174,7 +177,7 @@ func Open(c Config) (*Stage, error) {
 	}
 	s := &Stage{cfg: c, lock: lock, transfers: semaphore.NewWeighted(int64(c.Parallel)),
 		files: map[*File]struct{}{}, renames: map[*Rename]struct{}{}}
-	s.space = space{dir: c.Dir, floor: c.FreeFloor}
+	s.space = space{dir: c.Dir, floor: c.FreeFloor, makeRoom: c.MakeRoom}
 	s.buffers.New = func() any { return new([fillStep]byte) }
 	s.queue.init(4 * c.Parallel)
 	s.intents.init(c.Parallel)

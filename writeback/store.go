@@ -49,6 +49,10 @@ func (f *File) Store(ctx context.Context) (cosapi.Object, error) {
 		defer f.mu.Unlock()
 		return f.base, nil
 	}
+	if f.orphan {
+		f.mu.Unlock()
+		return cosapi.Object{}, f.errOrphan()
+	}
 	f.wanted = f.gen
 	f.waiters = append(f.waiters, waiter{gen: f.gen, done: func(o cosapi.Object, err error) { answers <- answer{o, err} }})
 	f.stage.enqueue(f, urgent)
@@ -81,6 +85,10 @@ func (f *File) StoreLater(done func(cosapi.Object, error)) error {
 		f.stage.spawn(func() { done(object, nil) })
 		return nil
 	}
+	if f.orphan {
+		f.mu.Unlock()
+		return f.errOrphan()
+	}
 	f.wanted = f.gen
 	f.waiters = append(f.waiters, waiter{gen: f.gen, patient: true, done: done})
 	f.mu.Unlock()
@@ -100,7 +108,7 @@ func (f *File) Sync(ctx context.Context) error {
 	f.disk.Lock()
 	defer f.disk.Unlock()
 	f.mu.RLock()
-	clean, owed, closed := f.gen == f.stored, f.wanted > f.stored, f.closed
+	clean, owed, closed := f.gen == f.stored || f.orphan, f.wanted > f.stored, f.closed
 	f.mu.RUnlock()
 	switch {
 	case closed:
@@ -117,7 +125,7 @@ func (f *File) Sync(ctx context.Context) error {
 func (f *File) run(parent context.Context) {
 	defer f.leave()
 	f.mu.Lock()
-	if f.closed || f.holds > 0 || f.stored >= f.wanted || parent.Err() != nil {
+	if f.closed || f.orphan || f.holds > 0 || f.stored >= f.wanted || parent.Err() != nil {
 		f.mu.Unlock()
 		return
 	}
@@ -234,7 +242,7 @@ func (f *File) leave() {
 	defer f.mu.Unlock()
 	to := background
 	switch waited := f.hurry || f.impatientLocked(); {
-	case f.closed || f.holds > 0 || f.stored >= f.wanted:
+	case f.closed || f.orphan || f.holds > 0 || f.stored >= f.wanted:
 		to = nowhere
 	case waited:
 		to = urgent
