@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +18,7 @@ type rmFlags struct {
 func newObjectRm(p *program, f *remoteFlags) *cobra.Command {
 	var o rmFlags
 	cmd := &cobra.Command{
-		Use: "rm BUCKET:/KEY… | rm -r --yes BUCKET[:/PREFIX]", Short: "Remove objects: one, many of one bucket, or all below a prefix",
+		Use: "rm BUCKET:/KEY… | rm -r --yes BUCKET[:/DIR]", Short: "Remove objects: one, many of one bucket, or all of a directory",
 		Args: rangeArgs(1, -1), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: p.onBucket(f, func(ctx context.Context, r *remote, key string, args []string) error {
 			if o.recursive {
@@ -26,13 +27,14 @@ func newObjectRm(p *program, f *remoteFlags) *cobra.Command {
 			return r.removeNamed(ctx, key, args, o)
 		}),
 	}
-	cmd.Long = `Remove objects: one, many of one bucket, or all below a prefix.
+	cmd.Long = `Remove objects: one, many of one bucket, or all of a directory: -r photos removes
+photos and photos/…, and not photos.zip.
 
 That an object does not exist is no error: COS does not tell. In a versioned
 bucket removing hides an object behind a delete marker; --version-id removes one
 version for good, -r --all-versions all of them.`
 	fs := cmd.Flags()
-	fs.BoolVarP(&o.recursive, "recursive", "r", false, "all whose keys begin with the prefix; needs --yes or --dry-run")
+	fs.BoolVarP(&o.recursive, "recursive", "r", false, "it and all below it, as a directory; needs --yes or --dry-run")
 	fs.BoolVar(&o.yes, "yes", false, "confirm -r")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "list what would be removed")
 	fs.BoolVar(&o.allVersions, "all-versions", false, "with -r, all versions and delete markers, for good")
@@ -132,14 +134,22 @@ func (r *remote) removeBatch(ctx context.Context, ids []cosapi.ObjectID, t *tall
 	return nil
 }
 
+// isInTree says whether -r of a name means a key: the name itself, or what is
+// below it as a directory. "proj" means proj and proj/a, and not project.txt.
+func isInTree(key, name string) bool {
+	return key == name || strings.HasPrefix(key, name) && (name == "" || strings.HasSuffix(name, "/") || key[len(name)] == '/')
+}
+
 func (r *remote) eachKeys(ctx context.Context, prefix string, do removal) error {
 	for page, err := range r.client.Pages(ctx, cosapi.ListOptions{Prefix: prefix}) {
 		if err != nil {
 			return err
 		}
-		ids := make([]cosapi.ObjectID, len(page.Entries))
-		for i, e := range page.Entries {
-			ids[i].Key = e.Key
+		var ids []cosapi.ObjectID
+		for _, e := range page.Entries {
+			if isInTree(e.Key, prefix) {
+				ids = append(ids, cosapi.ObjectID{Key: e.Key})
+			}
 		}
 		if err := do(ctx, ids); err != nil {
 			return err
@@ -155,9 +165,11 @@ func (r *remote) eachVersions(ctx context.Context, prefix string, do removal) er
 		if err != nil {
 			return err
 		}
-		ids := make([]cosapi.ObjectID, len(page.Versions))
-		for i, v := range page.Versions {
-			ids[i] = cosapi.ObjectID{Key: v.Key, VersionID: v.VersionID}
+		var ids []cosapi.ObjectID
+		for _, v := range page.Versions {
+			if isInTree(v.Key, prefix) {
+				ids = append(ids, cosapi.ObjectID{Key: v.Key, VersionID: v.VersionID})
+			}
 		}
 		if err := do(ctx, ids); err != nil || !page.More {
 			return err
