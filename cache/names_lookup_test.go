@@ -202,13 +202,23 @@ func TestAListedParentAnswersWithoutRequests(t *testing.T) {
 	}
 }
 
+// leastAllocs is the least of some measurements: the count is that of the whole
+// process, and on a busy machine something else may run in between.
+func leastAllocs(f func()) float64 {
+	least := testing.AllocsPerRun(100, f)
+	for range 4 {
+		least = min(least, testing.AllocsPerRun(100, f))
+	}
+	return least
+}
+
 // Fresh listings are the hot path of every walk.
 func TestListedAnswersDoNotAllocate(t *testing.T) {
 	b := newFakeBucket(numbered("d/%05d", 3000)...)
 	n := newTestNames(t, b)
 	readAll(t, n, "d")
 	ctx := t.Context()
-	require.Zero(t, testing.AllocsPerRun(100, func() {
+	require.Zero(t, leastAllocs(func() {
 		if _, err := n.Lookup(ctx, "d/02345"); err != nil {
 			t.Error(err)
 		}
@@ -216,7 +226,7 @@ func TestListedAnswersDoNotAllocate(t *testing.T) {
 			t.Error("found")
 		}
 	}))
-	require.LessOrEqual(t, testing.AllocsPerRun(100, func() {
+	require.LessOrEqual(t, leastAllocs(func() {
 		if _, _, err := n.Rows(ctx, "d", "00500"); err != nil {
 			t.Error(err)
 		}
