@@ -45,13 +45,16 @@ func child(args []string) error {
 	if err != nil {
 		return err
 	}
-	s, err := Open(Config{Dir: dir, Store: client, PartSize: mib, FreeFloor: -1, Parallel: 2,
+	s, err := Open(Config{Dir: dir, Store: client, PartSize: mib, FreeFloor: -1, Parallel: 4,
 		OpenBase: func(v cosapi.Version) (Base, error) { return remote{client, v}, nil }})
 	if err != nil {
 		return err
 	}
 	if script == "random" {
 		return writeForEver(s, args[5])
+	}
+	if script == "intents" {
+		return deferOnce(s, client)
 	}
 	return writeOnce(s, client, script)
 }

@@ -76,7 +76,7 @@ func (s *Stage) Pending() []Pending {
 		f.mu.RUnlock()
 	}
 	s.intents.each(func(t *todo) {
-		list = append(list, Pending{Key: t.Key, Intent: t.Kind, Size: int64(len(t.Body)), Attempts: t.failed, Err: t.lastErr})
+		list = append(list, Pending{Key: t.Key, Intent: t.Kind, Size: int64(len(t.Body)), Attempts: t.failed, Err: t.line.lastErr})
 	})
 	slices.SortStableFunc(list, func(a, b Pending) int { return strings.Compare(a.Key, b.Key) })
 	return list
@@ -101,11 +101,15 @@ func (f *File) pending() bool {
 // Drain waits until nothing is owed. What waits after a failure is tried at
 // once. When ctx ends first, the error names what is left; it stays owed.
 func (s *Stage) Drain(ctx context.Context) error {
-	for files := s.pending(); len(files) > 0 || s.intents.any(); files = s.pending() {
+	for {
+		files, todos := s.pending(), s.intents.hasten("")
+		if len(files)+len(todos) == 0 {
+			return nil
+		}
 		for _, f := range files {
 			f.hasten()
 		}
-		if err := s.drainIntents(ctx); err != nil {
+		if err := s.settled(ctx, todos); err != nil {
 			return leftError(s.Pending(), err)
 		}
 		for _, f := range files {
@@ -114,7 +118,6 @@ func (s *Stage) Drain(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
 }
 
 // hasten has the file tried without waiting for the back-off, once.

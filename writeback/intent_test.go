@@ -2,11 +2,19 @@ package writeback
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"cosfs/cosapi"
+	"cosfs/cosapi/cosserver"
+	"cosfs/cosapi/costest"
 )
 
 // outcome is what a done was told.
@@ -18,20 +26,23 @@ type outcome struct {
 // deferred is an intent whose end a test waits for.
 type deferred struct {
 	r    *rig
+	key  string
 	ends chan outcome
 }
 
 func (r *rig) deferIntent(in Intent) deferred {
 	r.Helper()
-	d := deferred{r, make(chan outcome, 2)}
+	d := deferred{r, in.Key, make(chan outcome, 2)}
 	require.NoError(r, r.stage.Defer(r.ctx(), in, func(o cosapi.Object, err error) { d.ends <- outcome{o, err} }))
 	return d
 }
 
+// end is what done is told, once the record is gone too.
 func (d deferred) end() outcome {
 	d.r.Helper()
 	select {
 	case o := <-d.ends:
+		_ = d.r.stage.Settle(d.r.ctx(), d.key) // the record goes after done
 		return o
 	case <-d.r.ctx().Done():
 		require.FailNow(d.r, "done was never called")
@@ -51,8 +62,32 @@ func (r *rig) settle(tree string) {
 	require.NoError(r, r.stage.Settle(r.ctx(), tree))
 }
 
-// slow keeps what is deferred from being carried out until it is settled.
-func slow(c *Config) { c.Retry = Backoff{Base: 1e9, Cap: 1e9} }
+// block keeps all jobs busy with puts that the server holds until release is
+// called: what is deferred meanwhile is only recorded.
+func (r *rig) block(op, prefix string) (release func()) {
+	r.Helper()
+	hold := make(chan struct{})
+	seen := make(chan struct{}, r.stage.cfg.Parallel)
+	r.server.Faults.Add(costest.Fault{Op: op, Key: prefix + "*", Hold: hold, OnHit: func(*cosserver.Request) { seen <- struct{}{} }})
+	for i := range r.stage.cfg.Parallel {
+		r.deferIntent(Intent{Kind: IntentPut, Key: fmt.Sprint(prefix, i)})
+	}
+	for range r.stage.cfg.Parallel {
+		<-seen
+	}
+	release = sync.OnceFunc(func() { close(hold) })
+	r.Cleanup(release)
+	return release
+}
+
+func filter(keys []string, prefix string) (some []string) {
+	for _, key := range keys {
+		if strings.HasPrefix(key, prefix) {
+			some = append(some, key)
+		}
+	}
+	return some
+}
 
 func meta(value string) cosapi.PutOptions {
 	return cosapi.PutOptions{Attrs: cosapi.Attrs{ContentType: "text/plain", Meta: map[string]string{"mode": value}}}
@@ -84,4 +119,363 @@ func TestDeferOneOfEach(t *testing.T) {
 	require.Equal(t, "1", r.head("kept").Meta["mode"])
 	require.Empty(t, r.staged())
 	require.Zero(t, r.stage.Stats().Intents)
+}
+
+// Deletes share requests, and each ends with its own answer.
+func TestDeletesAreBatched(t *testing.T) {
+	const n = 1500
+	r := newRig(t)
+	all := make([]deferred, n)
+	objects := make([]cosapi.Object, n)
+	var puts sync.WaitGroup
+	for w := range 8 {
+		puts.Go(func() {
+			for i := w; i < n; i += 8 {
+				o, err := r.client.Put(context.Background(), fmt.Sprintf("d/%d", i), nil, cosapi.PutOptions{})
+				if err != nil {
+					t.Error(err)
+				}
+				objects[i] = o
+			}
+		})
+	}
+	puts.Wait()
+	r.requests()
+	for i, o := range objects {
+		all[i] = r.deferIntent(Intent{Kind: IntentDelete, Key: o.Key, Base: o})
+	}
+	r.settle("d/")
+	for _, d := range all {
+		d.succeeds()
+	}
+	counts := r.requests()
+	require.LessOrEqual(t, counts["DeleteMultipleObjects"], int64(6))
+	require.Zero(t, counts["HeadObject"])
+	require.Empty(t, r.keys())
+}
+
+func TestDeletesOneByOne(t *testing.T) {
+	for _, code := range []string{"AccessDenied", "MethodNotAllowed"} {
+		r := newRig(t)
+		r.server.Faults.Add(costest.Fault{Op: "DeleteMultipleObjects", Times: 1, Code: code})
+		var all []deferred
+		for _, key := range []string{"a", "b", "c"} {
+			all = append(all, r.deferIntent(Intent{Kind: IntentDelete, Key: key, Base: r.put(key, random(5))}))
+		}
+		r.settle("")
+		for _, d := range all {
+			d.succeeds()
+		}
+		require.Empty(t, r.keys())
+		require.Equal(t, int64(3), r.requests()["DeleteObject"])
+	}
+}
+
+// Keys of one request may be refused one by one.
+func TestDeleteRefused(t *testing.T) {
+	r := newRig(t)
+	a := r.put("a", random(5))
+	r.server.Faults.Add(costest.Fault{Op: "DeleteObject", Code: "AccessDenied"})
+	d := r.deferIntent(Intent{Kind: IntentDelete, Key: "a", Base: a})
+	require.ErrorIs(t, r.stage.Settle(r.ctx(), "a"), cosapi.Denied)
+	require.ErrorIs(t, d.end().err, cosapi.Denied)
+	require.Equal(t, []string{"a"}, r.keys())
+	require.Empty(t, r.staged(), "a refusal is final")
+	require.Equal(t, 1, r.stage.Stats().Refused)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	require.Equal(t, Refused, r.events[len(r.events)-1].Kind)
+}
+
+// An old delete asks first, and leaves alone what somebody else has stored.
+func TestOldDeleteIsChecked(t *testing.T) {
+	r := newRig(t)
+	same, other, gone := r.put("same", random(5)), r.put("other", random(5)), r.put("gone", random(5))
+	r.put("other", random(6))
+	require.NoError(t, r.client.Delete(r.ctx(), "gone"))
+	r.requests()
+	ago := time.Now().Add(-time.Minute)
+	mine := r.deferIntent(Intent{Kind: IntentDelete, Key: "same", Base: same, At: ago})
+	theirs := r.deferIntent(Intent{Kind: IntentDelete, Key: "other", Base: other, At: ago})
+	nobodys := r.deferIntent(Intent{Kind: IntentDelete, Key: "gone", Base: gone, At: ago})
+	require.ErrorIs(t, r.stage.Settle(r.ctx(), ""), cosapi.Changed)
+	mine.succeeds()
+	nobodys.succeeds()
+	end := theirs.end()
+	require.ErrorIs(t, end.err, cosapi.Changed)
+	require.Equal(t, int64(6), end.object.Size, "what is there instead")
+	require.Equal(t, map[string]int64{"HeadObject": 3, "DeleteObject": 1}, r.requests())
+	require.Equal(t, []string{"other"}, r.keys())
+}
+
+func TestAttrsOfAnotherVersion(t *testing.T) {
+	r := newRig(t)
+	base := r.put("k", random(5))
+	r.put("k", random(6))
+	d := r.deferIntent(Intent{Kind: IntentAttrs, Key: "k", Base: base, Options: meta("1")})
+	require.ErrorIs(t, r.stage.Settle(r.ctx(), "k"), cosapi.Changed)
+	require.ErrorIs(t, d.end().err, cosapi.Changed)
+	require.Empty(t, r.head("k").Meta)
+}
+
+// chmod, chown and utimens in a row are one copy.
+func TestAttrsAreCoalesced(t *testing.T) {
+	r := newRig(t)
+	base := r.put("k", random(5))
+	r.requests()
+	var all []deferred
+	for i := range 3 {
+		all = append(all, r.deferIntent(Intent{Kind: IntentAttrs, Key: "k", Base: base, Options: meta(fmt.Sprint(i))}))
+	}
+	for _, d := range all {
+		require.Equal(t, "2", d.succeeds().Meta["mode"])
+	}
+	require.Equal(t, map[string]int64{"CopyObject": 1}, r.requests())
+}
+
+// The copy of an object of many parts has another ETag: when its answer is
+// lost, what is there is found to be ours.
+func TestAttrsAnswerLost(t *testing.T) {
+	r := newRig(t)
+	f := r.create("k", random(3*mib))
+	base := r.store(f)
+	require.NoError(t, f.Finish(nil))
+	r.server.Faults.Add(costest.Fault{Op: "CopyObject", Times: 1, ResetAfter: true})
+	d := r.deferIntent(Intent{Kind: IntentAttrs, Key: "k", Base: base, Options: meta("1")})
+	r.settle("")
+	require.Equal(t, r.head("k").ETag, d.succeeds().ETag)
+	require.Equal(t, "1", r.head("k").Meta["mode"])
+}
+
+// Objects above 5 GiB go by parts; which way is taken is told by what asks
+// first. (The object is small: only its base says otherwise.)
+func TestAttrsOfTheLargest(t *testing.T) {
+	r := newRig(t)
+	base := r.put("k", random(5))
+	base.Size = 6 << 30
+	r.requests()
+	r.deferIntent(Intent{Kind: IntentAttrs, Key: "k", Base: base, Options: meta("1")}).succeeds()
+	require.Equal(t, int64(1), r.requests()["HeadObject"])
+}
+
+func TestPutRefused(t *testing.T) {
+	r := newRig(t)
+	r.put("k", random(5))
+	in := Intent{Kind: IntentPut, Key: "k", Body: random(7), Options: cosapi.PutOptions{ForbidOverwrite: true}}
+	require.ErrorIs(t, r.deferIntent(in).end().err, cosapi.Exists)
+	require.Equal(t, random(5), r.bucket("k"))
+}
+
+// An endpoint that does not know x-cos-forbid-overwrite is asked.
+func TestPutWithoutForbid(t *testing.T) {
+	r := newRig(t)
+	r.put("taken", random(5))
+	r.server.Faults.Add(costest.Fault{Op: "PutObject", Times: 1, Code: "NotImplemented"})
+	forbid := cosapi.PutOptions{ForbidOverwrite: true}
+	free := Intent{Kind: IntentPut, Key: "free", Body: random(7), Options: forbid}
+	require.Equal(t, int64(7), r.deferIntent(free).succeeds().Size)
+	taken := Intent{Kind: IntentPut, Key: "taken", Body: random(7), Options: forbid}
+	require.ErrorIs(t, r.deferIntent(taken).end().err, cosapi.Exists)
+	require.Equal(t, random(5), r.bucket("taken"))
+}
+
+// An old overwrite asks first.
+func TestOldPutIsChecked(t *testing.T) {
+	r := newRig(t)
+	base := r.put("k", random(5))
+	ago := time.Now().Add(-time.Minute)
+	in := Intent{Kind: IntentPut, Key: "k", Base: base, Body: random(7), At: ago}
+	now := r.deferIntent(in).succeeds()
+	r.put("k", random(6))
+	in.Base = now
+	require.ErrorIs(t, r.deferIntent(in).end().err, cosapi.Changed)
+	require.Equal(t, random(6), r.bucket("k"))
+}
+
+// What COS cannot do for now is tried again, and its answer may have been
+// lost.
+func TestIntentsAreRetried(t *testing.T) {
+	r := newRig(t)
+	base, old := r.put("k", random(5)), r.put("old", random(5))
+	for _, fault := range []costest.Fault{
+		{Op: "PutObject", Times: 1, Status: 503}, {Op: "PutObject", Times: 2, ResetAfter: true},
+		{Op: "CopyObject", Times: 4, Status: 503}, {Op: "DeleteObject", Times: 3, ResetAfter: true},
+	} {
+		r.server.Faults.Add(fault)
+	}
+	all := []deferred{
+		r.deferIntent(Intent{Kind: IntentPut, Key: "new", Body: random(7), Options: cosapi.PutOptions{ForbidOverwrite: true}}),
+		r.deferIntent(Intent{Kind: IntentAttrs, Key: "k", Base: base, Options: meta("1")}),
+		r.deferIntent(Intent{Kind: IntentDelete, Key: "old", Base: old}),
+	}
+	require.NoError(t, r.stage.Drain(r.ctx()))
+	for _, d := range all {
+		d.succeeds()
+	}
+	require.Equal(t, []string{"k", "new"}, r.keys())
+	require.Equal(t, "1", r.head("k").Meta["mode"])
+}
+
+// Settle returns what fails for the moment; the intent stays.
+func TestSettleFails(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Retry = Backoff{Base: time.Hour, Cap: time.Hour} })
+	old := r.put("dir/old", random(5))
+	r.server.Faults.Add(costest.Fault{Op: "DeleteObject", Times: 2, Status: 503})
+	d := r.deferIntent(Intent{Kind: IntentDelete, Key: "dir/old", Base: old})
+	r.settle("dir")
+	r.settle("dir/o")
+	r.settle("other/")
+	require.ErrorIs(t, r.stage.Settle(r.ctx(), "dir/"), cosapi.Throttled)
+	pending := r.stage.Pending()
+	require.Len(t, pending, 1)
+	require.Equal(t, IntentDelete, pending[0].Intent)
+	require.Equal(t, 1, pending[0].Attempts)
+	require.ErrorIs(t, pending[0].Err, cosapi.Throttled)
+	r.settle("dir/")
+	d.succeeds()
+}
+
+// Of one key, what comes while another is in flight waits for that and builds
+// on it; what comes before COS has heard is merged.
+func TestIntentsOfOneKey(t *testing.T) {
+	r := newRig(t)
+	hold, seen := make(chan struct{}), make(chan struct{}, 1)
+	release := sync.OnceFunc(func() { close(hold) })
+	defer release()
+	r.server.Faults.Add(costest.Fault{Op: "PutObject", Times: 1, Hold: hold, OnHit: func(*cosserver.Request) { seen <- struct{}{} }})
+	made := r.deferIntent(Intent{Kind: IntentPut, Key: "k", Body: random(3), Options: cosapi.PutOptions{ForbidOverwrite: true}})
+	<-seen
+	changed := r.deferIntent(Intent{Kind: IntentAttrs, Key: "k", Options: meta("1")})
+	gone := r.deferIntent(Intent{Kind: IntentDelete, Key: "k"})
+	again := r.deferIntent(Intent{Kind: IntentPut, Key: "k", Body: random(4), Options: cosapi.PutOptions{ForbidOverwrite: true}})
+	require.Len(t, r.stage.Intents(), 2)
+	require.NoError(t, r.stage.Check())
+	release()
+	require.Equal(t, int64(3), made.succeeds().Size)
+	require.ErrorIs(t, changed.end().err, ErrOvertaken)
+	require.ErrorIs(t, gone.end().err, ErrOvertaken)
+	require.Equal(t, int64(4), again.succeeds().Size)
+	r.settle("")
+	require.Equal(t, random(4), r.bucket("k"))
+	require.Equal(t, int64(2), r.requests()["PutObject"])
+}
+
+// A new name that goes before COS has heard of it costs nothing.
+func TestIntentUndone(t *testing.T) {
+	r := newRig(t)
+	release := r.block("PutObject", "other")
+	in := Intent{Kind: IntentPut, Key: "k", Options: cosapi.PutOptions{ForbidOverwrite: true}}
+	made := r.deferIntent(in)
+	gone := r.deferIntent(Intent{Kind: IntentDelete, Key: "k"})
+	require.ErrorIs(t, made.end().err, ErrOvertaken)
+	gone.succeeds()
+	release()
+	r.settle("")
+	require.Zero(t, r.requests()["DeleteObject"])
+	require.Equal(t, []string(nil), filter(r.keys(), "k"))
+}
+
+func TestDeferRefuses(t *testing.T) {
+	r := newRig(t)
+	base := r.put("k", random(5))
+	for _, c := range []struct {
+		in   Intent
+		want error
+	}{
+		{Intent{Kind: "rename", Key: "k"}, syscall.EINVAL},
+		{Intent{Kind: IntentDelete, Key: "k"}, syscall.EINVAL},
+		{Intent{Kind: IntentAttrs, Key: "k"}, syscall.EINVAL},
+		{Intent{Kind: IntentPut, Key: "k", Body: random(maxBody + 1)}, syscall.EINVAL},
+		{Intent{Kind: IntentDelete, Key: strings.Repeat("k", 851), Base: base}, cosapi.NameTooLong},
+	} {
+		require.ErrorIs(t, r.stage.Defer(r.ctx(), c.in, nil), c.want)
+	}
+	require.NoError(t, r.stage.Defer(r.ctx(), del(base), nil))
+	require.ErrorIs(t, r.stage.Defer(r.ctx(), set(base, "1"), nil), os.ErrNotExist)
+	require.NoError(t, r.stage.Check())
+	require.NoError(t, r.stage.Close())
+	require.ErrorIs(t, r.stage.Defer(r.ctx(), del(base), nil), os.ErrClosed)
+	r.open()
+}
+
+// What cannot be recorded is refused, and what was recorded before stays.
+func TestDeferOnABrokenDisk(t *testing.T) {
+	r := newRig(t)
+	base := r.put("k", random(5))
+	first := r.deferIntent(set(base, "1"))
+	in := r.stage.Intents()[0]
+	aside := r.stage.path(in.id + todoSuffix + newSuffix)
+	require.NoError(t, os.Mkdir(aside, 0o700))
+	require.Error(t, r.stage.Defer(r.ctx(), set(base, "2"), nil))
+	require.NoError(t, ignoreMissing(os.Remove(aside)))
+	require.Equal(t, "1", first.succeeds().Meta["mode"])
+}
+
+// Beyond its bound, Defer waits for room.
+func TestDeferWaitsForRoom(t *testing.T) {
+	r := newRig(t)
+	b := &r.stage.intents
+	b.mu.Lock()
+	b.pending += maxIntents
+	b.mu.Unlock()
+	base := r.put("k", random(5))
+	ctx, cancel := context.WithCancel(r.ctx())
+	cancel()
+	require.ErrorIs(t, r.stage.Defer(ctx, del(base), nil), context.Canceled)
+	recorded := make(chan error)
+	go func() { recorded <- r.stage.Defer(r.ctx(), del(base), nil) }()
+	b.mu.Lock()
+	b.pending -= maxIntents
+	b.announceLocked()
+	b.mu.Unlock()
+	require.NoError(t, <-recorded)
+}
+
+// Close leaves what is pending to the next Open, which tells of it and goes on.
+func TestIntentsAcrossClose(t *testing.T) {
+	r := newRig(t)
+	base := r.put("k", random(5))
+	r.server.Faults.Add(costest.Fault{Status: 503})
+	keys := []string{"k", "a &<link>\té", "dir/"}
+	change := r.deferIntent(Intent{Kind: IntentAttrs, Key: keys[0], Base: base, Options: meta("1")})
+	link := r.deferIntent(Intent{Kind: IntentPut, Key: keys[1], Body: []byte("to"), Options: meta("2")})
+	mark := r.deferIntent(Intent{Kind: IntentPut, Key: keys[2], Options: meta("3")})
+	before := r.stage.Intents()
+	require.NoError(t, r.stage.Close())
+	for _, d := range []deferred{change, link, mark} {
+		require.ErrorIs(t, d.end().err, ErrStageClosed)
+	}
+	r.open()
+	after := r.stage.Intents()
+	require.Len(t, after, 3)
+	ends := make(chan outcome, 3)
+	for i, in := range after {
+		require.Equal(t, keys[i], in.Key)
+		require.Equal(t, before[i].Body, in.Body)
+		require.Equal(t, before[i].Options, in.Options)
+		require.Equal(t, before[i].Base, in.Base)
+		require.True(t, in.At.Equal(before[i].At))
+		require.True(t, r.stage.Follow(in, func(o cosapi.Object, err error) { ends <- outcome{o, err} }))
+	}
+	r.server.Faults.Clear()
+	require.NoError(t, r.stage.Drain(r.ctx()))
+	for range 3 {
+		require.NoError(t, (<-ends).err)
+	}
+	require.False(t, r.stage.Follow(after[0], nil), "it has ended")
+	require.Equal(t, "1", r.head("k").Meta["mode"])
+	require.Equal(t, []byte("to"), r.bucket(keys[1]))
+}
+
+// An unusable record is moved aside, and does not keep the stage from opening.
+func TestUnusableIntents(t *testing.T) {
+	r := newRig(t)
+	require.NoError(t, r.stage.Close())
+	for _, name := range []string{"01.todo.json", "02.rename.json", "03.todo.json.new"} {
+		require.NoError(t, os.WriteFile(r.stage.path(name), []byte("{"), 0o600))
+	}
+	r.open()
+	require.NoError(t, r.stage.Check())
+	require.Equal(t, []string{asideDir}, r.staged())
+	require.Empty(t, r.stage.Intents())
 }

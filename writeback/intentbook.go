@@ -40,6 +40,10 @@ type line struct {
 	users  int
 	list   []*todo
 	upload bool // a File is being stored under the key; the list waits
+	// failures counts the attempts of the line that failed for the moment,
+	// lastErr is why the last one did.
+	failures int
+	lastErr  error
 	// left is what our last intent of the line has left in COS, if known.
 	left   cosapi.Object
 	leftAt time.Time
@@ -59,7 +63,6 @@ type todo struct {
 	held     bool // an upload is about to take its place
 	told     bool // who waited for it knows
 	failed   int  // attempts in a row
-	lastErr  error
 	ended    bool
 	err      error // once ended
 }

@@ -39,7 +39,7 @@ func mergeDelete(first, then Intent) (Intent, fate, error) {
 		return then, shared, nil
 	case first.Kind == IntentPut && first.Options.ForbidOverwrite:
 		return then, nothing, nil // a new name, which COS never gets to see
-	case named(first.Base):
+	case first.Kind == IntentAttrs || named(first.Base):
 		then.Base = first.Base
 	case !named(then.Base):
 		// What the put overwrites is not known, what it makes will be.

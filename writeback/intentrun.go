@@ -116,6 +116,7 @@ func (s *Stage) conclude(t *todo, object cosapi.Object, err error) {
 	case s.ctx.Err() != nil:
 		s.intents.stop(t)
 	default:
+		s.cfg.Log.Warn("a change of names failed; it is kept in the stage and tried again", "kind", t.Kind, "key", t.Key, "err", err)
 		s.retry(t, err)
 	}
 }
@@ -131,15 +132,14 @@ func (b *book) stop(t *todo) {
 func (s *Stage) retry(t *todo, err error) {
 	b := &s.intents
 	b.mu.Lock()
-	t.running, t.lastErr = false, err
+	t.running, t.line.lastErr = false, err
+	t.line.failures++
 	t.failed++
 	t.doubt = t.doubt || t.Kind == IntentPut
 	t.due = time.Now().Add(s.cfg.Retry.pause(t.failed))
 	b.offerLocked(t.line)
 	b.announceLocked()
-	failed := t.failed
 	b.mu.Unlock()
-	s.cfg.Log.Warn("a change of names failed; it is kept in the stage and tried again", "kind", t.Kind, "key", t.Key, "attempt", failed, "err", err)
 	s.cfg.Observe(Event{Kind: Failed, Key: t.Key, Duration: time.Since(t.At), Err: err})
 }
 
@@ -158,7 +158,7 @@ func (s *Stage) finish(t *todo, object cosapi.Object, err error) {
 	settled := s.adapt(t.line, 1, t.Intent, object, err)
 	s.forget(t)
 	b.mu.Lock()
-	t.running = false
+	t.running, t.line.lastErr = false, nil
 	b.dropLocked(t, err)
 	t.line.leaveLocked(t.Kind, object, err)
 	b.offerLocked(t.line)

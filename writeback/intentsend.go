@@ -91,11 +91,18 @@ func (s *Stage) sendDeletes(batch []*todo) {
 	for _, f := range failures {
 		failed[f.Key] = f.Err
 	}
+	if err != nil && s.ctx.Err() == nil {
+		s.cfg.Log.Warn("deletes failed; they are kept in the stage and tried again", "keys", len(batch), "err", err)
+	}
 	for _, t := range batch {
-		if own := failed[t.Key]; own != nil {
-			s.conclude(t, cosapi.Object{}, own)
-		} else {
+		own := failed[t.Key]
+		switch {
+		case own == nil && err != nil && !final(err) && s.ctx.Err() == nil:
+			s.retry(t, err) // logged for all of them
+		case own == nil:
 			s.conclude(t, cosapi.Object{}, err)
+		default:
+			s.conclude(t, cosapi.Object{}, own)
 		}
 	}
 }

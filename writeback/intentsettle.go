@@ -19,7 +19,10 @@ func (s *Stage) Settle(ctx context.Context, tree string) error {
 	var first error
 	for _, p := range s.intents.hasten(tree) {
 		err := s.await(ctx, p.todo, func() (bool, error) {
-			return p.ended || p.failed > p.before, errors.Join(p.err, p.lastErr)
+			if p.ended {
+				return true, p.err
+			}
+			return p.line.failures > p.before, p.line.lastErr
 		})
 		if ctx.Err() != nil {
 			return leftError(s.Pending(), ctx.Err())
@@ -34,7 +37,7 @@ func (s *Stage) Settle(ctx context.Context, tree string) error {
 // pressed is a todo that somebody waits for.
 type pressed struct {
 	*todo
-	before int // attempts that had failed
+	before int // line.failures
 }
 
 func inTree(key, tree string) bool {
@@ -54,7 +57,7 @@ func (b *book) hasten(tree string) (list []pressed) {
 			if now.Before(t.due) {
 				t.due = now
 			}
-			list = append(list, pressed{t, t.failed})
+			list = append(list, pressed{t, l.failures})
 		}
 		b.offerLocked(l)
 	}
@@ -84,22 +87,14 @@ func (s *Stage) await(ctx context.Context, t *todo, over func() (bool, error)) e
 	}
 }
 
-// drainIntents waits until none is pending that was at the beginning, however
-// often it fails.
-func (s *Stage) drainIntents(ctx context.Context) error {
-	for _, p := range s.intents.hasten("") {
+// settled waits for the ends of intents, however often they fail.
+func (s *Stage) settled(ctx context.Context, todos []pressed) error {
+	for _, p := range todos {
 		if err := s.await(ctx, p.todo, func() (bool, error) { return p.ended, nil }); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// any says that intents are pending.
-func (b *book) any() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.pending > 0
 }
 
 // shut refuses new intents.
