@@ -65,7 +65,8 @@
 //
 // # Crash rules
 //
-// Open scans the directory: owed files are recovered and uploaded again once
+// Open scans the directory: intents are carried out in the background, oldest
+// first; owed files are recovered and uploaded again once
 // the caller says so (an upload begun is continued by comparing the ETags of
 // the listed parts with the MD5 of the local bytes); open files, whose close
 // was never answered, are kept, listed by Kept, and not uploaded, and an
@@ -101,8 +102,8 @@
 // An owed file that waits has its data file closed, so that no number of them
 // uses up the descriptors.
 //
-// Close makes durable what is owed and lets go. It waits for no upload; Drain
-// does.
+// Close makes durable what is owed and lets go. It waits for no upload and no
+// intent; Drain does, and Settle for the intents of a tree.
 //
 // # Conflicts
 //
@@ -121,6 +122,44 @@
 // with the path of the data file, the stage stops trying, and the record
 // becomes one that Kept lists, with the reason.
 //
+// # Intents
+//
+// An Intent is a change of names that a program was told of and COS was not: a
+// delete, a small object (a directory's marker, a link), other attributes.
+// Defer writes its record, <id>.todo.json, and returns; jobs carry it out
+// within a second. A later program sees no difference, the next Open finds
+// the record. Records of puts and attributes are made durable, those of
+// deletes are not: after a power cut the file is simply still there.
+//
+// The intents of one key are a line. Its first may be in flight; the last, if
+// COS cannot have seen it, becomes one with whatever comes next (merge): a new
+// name that goes again is nothing, a removed one that is made again is
+// overwritten. What waits behind one in flight builds on its outcome
+// (succeed). An intent means a version, and does nothing to another: deletes
+// are checked with a HEAD when they are older than 10 s, come from an earlier
+// run, or an upload has come between; attributes are copied under If-Match;
+// overwrites are checked like those of files. A put that names no base
+// overwrites what is there.
+//
+// Deletes wait up to 300 ms for others and go together, up to 1000 in a
+// request (one by one where COS takes no such request), attributes wait 700 ms
+// for more of them, puts not at all. Config.Parallel jobs go on at a time,
+// beside the transfers of files, so that a large upload holds up no name.
+//
+// A refusal ends an intent, and its done says so; what fails for the moment is
+// tried again with back-off. done is called before the next intent of the key
+// goes and before the record does: after a crash in between it is carried out
+// again, which changes nothing.
+//
+// An upload of a File is in the line of its key: it waits for what is in
+// flight and replaces what is only recorded, whose records go when it has
+// succeeded and not before. It overwrites the object that those meant, and is
+// a conflict if there is another. What is deferred meanwhile builds on it.
+//
+// A Rename is the durable record, <id>.rename.json, of the rename of a
+// directory: its two prefixes, and whether all copies are made. The requests
+// are its owner's, who finds it in Renames after a crash.
+//
 // # Names
 //
 // A request that makes an object cannot be called back once it is sent. So
@@ -134,18 +173,22 @@
 // File.disk before File.mu before Stage.mu; space.mu is last and alone. disk
 // serialises what is done to a file's record, syncing included; mu is held
 // over local reads and writes of one file, over a sync only when a file that
-// is owed is cut. None is held across a request, a callback or a wait.
+// is owed is cut. Likewise line.disk, over the records of one key's intents,
+// before book.mu, and Rename.mu before Stage.mu; these three go with no lock
+// of a File. None is held across a request, a callback or a wait.
 //
 // Uploads run in goroutines of the Stage, under its context: a caller's
 // context ends only its waiting. One goroutine dispatches them, a bounded
-// number of them run, each file has at most one. Close cancels them and waits;
-// only the abort of a discarded file's upload is given a few seconds.
+// number of them run, each file has at most one; the same holds of intents.
+// Close cancels them and waits, for Defer too; only the abort of a discarded
+// file's upload is given a few seconds. At most 10,000 intents are pending,
+// with bodies of 4 KiB at most: Defer waits for room.
 //
 // # What it does not do
 //
 // It keeps no directory, no names of inodes and no cache: package fs decides
 // when to store and what a key is, and takes a stored file's data over in
-// Finish. It does not delete objects. It does not send parts before Store is
+// Finish. It decides no rename and lists nothing. It does not send parts before Store is
 // called, and it sees only writes that come through WriteAt; the kernel's own
 // writes to the data file are for a later mode.
 package writeback
