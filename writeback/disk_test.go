@@ -192,8 +192,7 @@ func (c counted) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 func TestFillsAreBounded(t *testing.T) {
 	var mu sync.Mutex
 	most, now := 0, 0
-	var r *rig
-	r = newRig(t, func(c *Config) {
+	r := newRig(t, func(c *Config) {
 		c.Parallel = 2
 		open := c.OpenBase
 		c.OpenBase = func(v cosapi.Version) (Base, error) {

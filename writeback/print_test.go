@@ -193,8 +193,7 @@ func TestChangedAfterRecovery(t *testing.T) {
 // A recovered file is written while the upload compares it.
 func TestWriteWhileComparing(t *testing.T) {
 	var f *File
-	var r *rig
-	r = newRig(t)
+	r := newRig(t)
 	g := r.edit(r.put("k", random(1000)))
 	r.write(g, []byte("changed"), 99)
 	release := r.promised(g)
