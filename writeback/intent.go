@@ -112,9 +112,11 @@ func (in Intent) delay() time.Duration {
 // later intent or upload of the key has taken its place; with ErrStageClosed.
 // done must not wait for another intent of the same key.
 //
-// When 10,000 intents are pending, Defer waits until ctx ends. An error means
-// that nothing was recorded: os.ErrNotExist for attributes of what an earlier
-// intent deletes, EINVAL for one that does not say what it means.
+// When 10,000 intents are pending, Defer waits for room until ctx ends; so it
+// is not called under a lock that a done takes. An error means that nothing
+// was recorded: os.ErrNotExist for attributes of what an earlier intent
+// deletes; EINVAL for one that does not say what it means, which may be because
+// the intent it was to build on has just ended, and its done knows.
 func (s *Stage) Defer(ctx context.Context, in Intent, done func(cosapi.Object, error)) error {
 	in, err := in.normal()
 	if err != nil {
