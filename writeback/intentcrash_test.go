@@ -3,6 +3,7 @@ package writeback
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -77,14 +78,14 @@ func killIntents(r *rig, point string, fault costest.Fault, meddled bool) {
 	require.NoError(r, r.stage.Close())
 	r.put("old", random(5))
 	r.put("kept", random(6))
-	hold := make(chan struct{})
-	r.Cleanup(func() { r.server.Faults.Clear() })
+	hold, recorded := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(hold) })
+	r.Cleanup(release)
 	var v *victim
-	started := make(chan struct{})
 	if fault.Op != "" {
 		fault.Times = 1
 		fault.OnHit = func(*cosserver.Request) {
-			<-started
+			<-recorded // puts do not wait for it
 			require.NoError(r, v.cmd.Process.Kill())
 		}
 		if !fault.ResetAfter {
@@ -98,9 +99,9 @@ func killIntents(r *rig, point string, fault costest.Fault, meddled bool) {
 		}
 	}
 	v = startChild(r, "intents")
-	close(started)
 	require.True(r, v.lines.Scan())
 	require.Equal(r, "recorded", v.lines.Text())
+	close(recorded)
 	if fault.Op == "" {
 		if point != "recorded" {
 			require.True(r, v.lines.Scan())
@@ -108,7 +109,7 @@ func killIntents(r *rig, point string, fault costest.Fault, meddled bool) {
 		require.NoError(r, v.cmd.Process.Kill())
 	}
 	v.rest()
-	close(hold)
+	release()
 	r.server.Faults.Clear()
 	if meddled { // with what was deleted and changed
 		r.put("old", random(8))
