@@ -123,7 +123,7 @@ func TestLsOfManyPages(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Len(t, s.lines("object", "ls", "B"), 1005)
-	require.Equal(t, 1005.0, s.json("object", "rm", "-r", "--yes", "B:/k")["done"])
+	require.Equal(t, 1005.0, s.json("object", "rm", "-r", "--yes", "B")["done"])
 	require.Empty(t, s.lines("object", "ls", "B"))
 }
 
