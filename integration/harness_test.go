@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -20,6 +21,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	cos "github.com/tencentyun/cos-go-sdk-v5"
+
+	"cosfs/cosapi/cosserver"
 )
 
 const bucket = "test-1250000000"
@@ -77,7 +80,7 @@ func (b *box) env() []string {
 
 func (b *box) serve() {
 	b.t.Helper()
-	cmd := exec.Command(b.bin, "serve", "--root", b.root, "--listen", "127.0.0.1:0")
+	cmd := exec.Command(b.bin, "serve", "--root", b.root, "--listen", "127.0.0.1:0", "--admin")
 	cmd.Env = b.env()
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -92,6 +95,27 @@ func (b *box) serve() {
 	var ok bool
 	b.url, ok = strings.CutPrefix(strings.TrimSpace(line), "listening on ")
 	require.True(b.t, ok, "serve said %q", line)
+}
+
+// counts are the requests the server has answered since the last reset, by
+// operation.
+func (b *box) counts() map[string]int64 {
+	b.t.Helper()
+	answer, err := http.Get(b.url + "/-/counts")
+	require.NoError(b.t, err)
+	defer answer.Body.Close()
+	var stats cosserver.Stats
+	require.NoError(b.t, json.NewDecoder(answer.Body).Decode(&stats))
+	return stats.Counts
+}
+
+// steer sends an admin request, such as reset or latency?d=20ms.
+func (b *box) steer(what string) {
+	b.t.Helper()
+	answer, err := http.Post(b.url+"/-/"+what, "", nil)
+	require.NoError(b.t, err)
+	answer.Body.Close()
+	require.Equal(b.t, http.StatusOK, answer.StatusCode)
 }
 
 // newSDK is the official client: it speaks virtual-host style, so its

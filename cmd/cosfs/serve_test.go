@@ -2,10 +2,12 @@ package main
 
 import (
 	"bufio"
+	"fmt"
 	"context"
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -86,6 +88,17 @@ func TestServeFailures(t *testing.T) {
 		require.Equal(t, tc.code, code, stderr)
 		require.Contains(t, stderr, tc.want)
 		require.Empty(t, stdout)
+	}
+}
+
+func TestServeAdmin(t *testing.T) {
+	for _, on := range []bool{true, false} {
+		url, end := startServe(t, "--root", t.TempDir(), fmt.Sprintf("--admin=%t", on))
+		answer, err := http.Get(url + "/-/counts")
+		require.NoError(t, err)
+		answer.Body.Close()
+		require.Equal(t, on, answer.StatusCode == http.StatusOK, answer.Status)
+		require.Equal(t, exitOK, end())
 	}
 }
 
