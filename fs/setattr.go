@@ -72,8 +72,8 @@ func (l *leaf) Setattr(_ context.Context, _ fusefs.FileHandle, in *fuse.SetAttrI
 
 // Setattr of a file changes the size first: an attribute that is set together
 // with it must not be lost to the times that the change of size sets.
-func (n *fileNode) Setattr(ctx context.Context, _ fusefs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
-	if err := n.setAttr(ctx, in); err != nil {
+func (n *fileNode) Setattr(ctx context.Context, h fusefs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
+	if err := n.setAttr(ctx, h, in); err != nil {
 		return n.fail("setattr", err)
 	}
 	n.getattr(&out.Attr)
@@ -81,7 +81,7 @@ func (n *fileNode) Setattr(ctx context.Context, _ fusefs.FileHandle, in *fuse.Se
 	return 0
 }
 
-func (n *fileNode) setAttr(ctx context.Context, in *fuse.SetAttrIn) error {
+func (n *fileNode) setAttr(ctx context.Context, h fusefs.FileHandle, in *fuse.SetAttrIn) error {
 	if n.fs.cfg.ReadOnly {
 		return syscall.EROFS
 	}
@@ -97,16 +97,12 @@ func (n *fileNode) setAttr(ctx context.Context, in *fuse.SetAttrIn) error {
 	if err := tidy(err); err != nil {
 		return err
 	}
-	if _, ok := in.GetSize(); ok && !n.hasWriters() {
-		return n.storeNow() // truncate(2): no close will follow
+	if _, ok := in.GetSize(); ok && h == nil {
+		// truncate(2) by path: no close will follow. That there are writers
+		// says nothing, for RELEASE comes some time after close(2).
+		return n.storeNow()
 	}
 	return nil
-}
-
-func (n *fileNode) hasWriters() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.writers > 0
 }
 
 // storeNow stores a change for which no handle is open that would.
