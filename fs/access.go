@@ -3,8 +3,36 @@ package fs
 import (
 	"errors"
 
+	"cosfs/cache"
 	"cosfs/cosapi"
 )
+
+// extras are what COS keeps of an object without showing it in a HEAD.
+type extras struct {
+	acl  access
+	tags labels
+}
+
+// into gives them to a write, which resets both.
+func (e extras) into(o *cosapi.PutOptions) {
+	e.acl.into(o)
+	if e.tags.known {
+		o.Tags = e.tags.list
+	}
+}
+
+// newExtras are those of a new object: it has no tags, and the ACL it is made
+// with.
+func (f *FS) newExtras() extras {
+	return extras{acl: access{known: true, canned: f.cfg.ACL}, tags: labels{known: true}}
+}
+
+// labels are the tags of an object that this mount has set. Others are not
+// asked for, as the ACL is: they are lost when the content is overwritten.
+type labels struct {
+	known bool
+	list  []cosapi.Tag
+}
 
 // access is the ACL of an object as far as it is known. Copies and overwrites
 // reset it (cos-api.md 3.4.5) and no HEAD shows it, so it is asked once per
@@ -21,41 +49,60 @@ func (a access) into(o *cosapi.PutOptions) {
 	}
 }
 
-// learnAccess asks for the ACL of a stored object, if it is not known. A key
+// learnAccess finds out the ACL of a stored object, if it is not known. A key
 // pair which may not read ACLs cannot have set any.
 func (l *leaf) learnAccess(key string) error {
 	l.mu.Lock()
-	known := l.acl.known || l.info.ETag == ""
+	info, known := l.info, l.extras.acl.known || l.info.ETag == ""
 	l.mu.Unlock()
 	if known {
 		return nil
 	}
-	a, err := l.fs.askAccess(key)
+	a, err := l.fs.knownAccess(key, info)
 	if err != nil {
 		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.acl = a
+	l.extras.acl = a
 	return nil
 }
 
 // learnAccess of a directory is that of its marker.
 func (d *dirNode) learnAccess(key string) error {
 	d.mu.Lock()
-	known := d.acl.known || !d.marker
+	info, known := d.info, d.extras.acl.known || !d.marker
 	d.mu.Unlock()
 	if known {
 		return nil
 	}
-	a, err := d.fs.askAccess(prefixOf(key))
+	a, err := d.fs.knownAccess(prefixOf(key), info)
 	if err != nil {
 		return err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.acl = a
+	d.extras.acl = a
 	return nil
+}
+
+// knownAccess is the ACL of a version as it was remembered, perhaps by an
+// earlier mount, or else as COS has it now.
+func (f *FS) knownAccess(key string, o cosapi.Object) (access, error) {
+	if acl, known := f.names.ACLOf(o); known {
+		return access{known: true, canned: acl.Canned, grants: acl.Grants}, nil
+	}
+	a, err := f.askAccess(key)
+	if err == nil {
+		f.names.LearnACL(o, cache.ACL{Canned: a.canned, Grants: a.grants})
+	}
+	return a, err
+}
+
+// written tells Names of an object that was written with these options.
+func (f *FS) written(info cosapi.Object, o cosapi.PutOptions) {
+	f.names.Learn(info)
+	f.names.LearnACL(info, cache.ACL{Canned: o.ACL, Grants: o.Grants})
 }
 
 func (f *FS) askAccess(key string) (access, error) {
@@ -115,67 +162,4 @@ func (a access) name() string {
 		return "custom"
 	}
 	return "default"
-}
-
-// access gives the object's ACL as COS has it now.
-func (l *leaf) access() (access, error) {
-	key, ok := l.key()
-	if !ok {
-		return access{}, cosapi.NotFound
-	}
-	l.mu.Lock()
-	unstored, own := l.info.ETag == "", l.acl
-	l.mu.Unlock()
-	if unstored {
-		return own, nil
-	}
-	return l.fs.askAccess(key)
-}
-
-// setAccess gives the object a canned ACL.
-func (l *leaf) setAccess(canned string) error {
-	key, release, ok, err := l.claim()
-	if err != nil || !ok {
-		return err
-	}
-	defer release()
-	l.mu.Lock()
-	unstored := l.info.ETag == ""
-	l.mu.Unlock()
-	if !unstored {
-		if err := l.fs.bucket.PutACL(l.fs.ctx, key, cosapi.NewACL{Canned: canned}); err != nil {
-			return err
-		}
-	}
-	l.mu.Lock()
-	l.acl = access{known: true, canned: canned}
-	l.mu.Unlock()
-	return nil
-}
-
-// access of a directory is that of its marker.
-func (d *dirNode) access() (access, error) {
-	key, ok := d.key()
-	if !ok {
-		return access{}, cosapi.NotFound
-	}
-	return d.fs.askAccess(prefixOf(key))
-}
-
-func (d *dirNode) setAccess(canned string) error {
-	if err := d.keep(); err != nil {
-		return err
-	}
-	key, release, ok, err := d.claim()
-	if err != nil || !ok || d == d.fs.root {
-		return err
-	}
-	defer release()
-	if err := d.fs.bucket.PutACL(d.fs.ctx, prefixOf(key), cosapi.NewACL{Canned: canned}); err != nil {
-		return err
-	}
-	d.mu.Lock()
-	d.acl = access{known: true, canned: canned}
-	d.mu.Unlock()
-	return nil
 }

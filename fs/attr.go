@@ -39,6 +39,29 @@ type attr struct {
 	xattrs              xattrs // of programs
 }
 
+// The same attributes as other tools keep them, which are read where ours are
+// missing: s3sync, s3fs, rclone, gateways of AWS, gsutil (field.md 2.4). The
+// modes of the last two are octal.
+const (
+	s3syncMode, s3syncUID, s3syncGID    = "permissions", "owner", "group"
+	s3fsAtime, s3fsCtime                = "atime", "ctime"
+	gatewayMode, gatewayUID, gatewayGID = "file-permissions", "file-owner", "file-group"
+	googleMode, googleUID, googleGID    = "goog-reserved-posix-mode", "goog-reserved-posix-uid", "goog-reserved-posix-gid"
+	googleMtime, googleAtime            = "goog-reserved-file-mtime", "goog-reserved-file-atime"
+)
+
+// isPosixMeta says whether a header of user metadata stands for what stat(2)
+// shows, or for attributes of programs.
+func isPosixMeta(header string) bool {
+	switch header {
+	case metaMode, metaUID, metaGID, metaMtime, metaXattr, metaMtimeFine, metaAtimeFine, metaCtimeFine, metaRdev,
+		s3syncMode, s3syncUID, s3syncGID, s3fsAtime, s3fsCtime, gatewayMode, gatewayUID, gatewayGID,
+		googleMode, googleUID, googleGID, googleMtime, googleAtime:
+		return true
+	}
+	return false
+}
+
 func (a attr) typ() uint32 { return a.mode & syscall.S_IFMT }
 
 // defaults are the attributes of objects that carry none.
@@ -54,24 +77,19 @@ func attrOf(o cosapi.Object, typ uint32, d defaults) attr {
 	if typ == syscall.S_IFDIR {
 		a.mode = syscall.S_IFDIR | d.dirMode
 	}
-	if mode, ok := metaUint(o.Meta, metaMode, "permissions"); ok {
+	if mode, ok := metaMode10(o.Meta); ok {
 		a.mode = mergeMode(a.mode, mode, typ)
 	}
-	if uid, ok := metaUint(o.Meta, metaUID, "owner"); ok {
+	if uid, ok := metaUint(o.Meta, metaUID, s3syncUID, gatewayUID, googleUID); ok {
 		a.uid = uid
 	}
-	if gid, ok := metaUint(o.Meta, metaGID, "group"); ok {
+	if gid, ok := metaUint(o.Meta, metaGID, s3syncGID, gatewayGID, googleGID); ok {
 		a.gid = gid
 	}
 	a.rdev, _ = metaUint(o.Meta, metaRdev)
 	a.mtime = mtimeOf(o)
-	a.ctime, a.atime = o.Modified, a.mtime
-	if t, ok := parseTime(o.Meta[metaCtimeFine]); ok {
-		a.ctime = t
-	}
-	if t, ok := parseTime(o.Meta[metaAtimeFine]); ok {
-		a.atime = t
-	}
+	a.ctime = metaTime(o.Meta, o.Modified, metaCtimeFine, s3fsCtime)
+	a.atime = metaTime(o.Meta, a.mtime, metaAtimeFine, s3fsAtime, googleAtime)
 	a.xattrs = parseXattrs(o.Meta[metaXattr])
 	return a
 }
@@ -92,7 +110,7 @@ func mergeMode(def, stored, typ uint32) uint32 {
 func mtimeOf(o cosapi.Object) time.Time {
 	plain, ok := parseTime(o.Meta[metaMtime])
 	if !ok {
-		return o.Modified
+		return metaTime(o.Meta, o.Modified, googleMtime)
 	}
 	if fine, ok := parseTime(o.Meta[metaMtimeFine]); ok && fine.Unix() == plain.Unix() {
 		return fine
@@ -124,6 +142,29 @@ func withAttr(base cosapi.Attrs, a attr) cosapi.Attrs {
 	}
 	base.Meta = m
 	return base
+}
+
+// metaMode10 reads a mode, from whichever tool: most write it in decimal.
+func metaMode10(m map[string]string) (uint32, bool) {
+	if mode, ok := metaUint(m, metaMode, s3syncMode); ok {
+		return mode, true
+	}
+	for _, name := range []string{gatewayMode, googleMode} {
+		if v, err := strconv.ParseUint(m[name], 8, 32); err == nil {
+			return uint32(v), true
+		}
+	}
+	return 0, false
+}
+
+// metaTime is the first time that is there, or else another one.
+func metaTime(m map[string]string, otherwise time.Time, names ...string) time.Time {
+	for _, name := range names {
+		if t, ok := parseTime(m[name]); ok {
+			return t
+		}
+	}
+	return otherwise
 }
 
 func metaUint(m map[string]string, names ...string) (uint32, bool) {

@@ -37,7 +37,7 @@ func (f *FS) copyObject(src cosapi.Object, key string, o cosapi.CopyOptions) (co
 	if !info.HasCRC64 {
 		info.CRC64, info.HasCRC64 = src.CRC64, src.HasCRC64
 	}
-	f.names.Learn(info)
+	f.written(info, o.PutOptions)
 	return info, nil
 }
 

@@ -22,7 +22,7 @@ type dirNode struct {
 	attr   attr
 	info   cosapi.Object // the marker, if marker is set
 	marker bool
-	acl    access // the marker's
+	extras extras // the marker's
 	// kids are the nodes handed to the kernel below this directory. There is
 	// one per name, so that all opens of a file meet in one node.
 	kids map[string]inode

@@ -56,7 +56,7 @@ func newFile(f *FS) *fileNode {
 // putOptionsLocked is what an upload of the file sends beside its bytes.
 func (n *fileNode) putOptionsLocked() cosapi.PutOptions {
 	o := cosapi.PutOptions{Attrs: withAttr(n.info.Attrs, n.attr), ACL: n.fs.cfg.ACL}
-	n.acl.into(&o)
+	n.extras.into(&o)
 	return o
 }
 
@@ -123,6 +123,9 @@ func (n *node) label() string {
 // stage gives the staged file, and makes it from the stored version if there
 // is none.
 func (n *fileNode) stage() (*writeback.File, error) {
+	if err := n.learn(); err != nil { // its headers are to be sent again
+		return nil, err
+	}
 	n.fs.tree.RLock() // so that no rename moves the name away meanwhile
 	n.mu.Lock()
 	for n.ending != nil {

@@ -61,7 +61,7 @@ func (d *dirNode) Create(ctx context.Context, name string, flags, mode uint32, o
 	n.attr = d.newAttr(ctx, syscall.S_IFREG|mode&07777)
 	n.info.ContentType = contentType(name)
 	n.info.StorageClass = f.cfg.StorageClass
-	n.acl = access{known: true, canned: f.cfg.ACL}
+	n.extras = f.newExtras()
 	if err := d.hangStaged(name, n); err != nil {
 		return nil, nil, 0, f.fail("create", d.keyOf(name), err)
 	}
@@ -115,7 +115,7 @@ func (d *dirNode) mkdir(name string, n *dirNode) error {
 	if err := n.putMarker(key, true); err != nil {
 		return err
 	}
-	n.acl = access{known: true, canned: d.fs.cfg.ACL}
+	n.extras = d.fs.newExtras()
 	d.hang(name, n)
 	return nil
 }
@@ -179,7 +179,7 @@ func (d *dirNode) putLeaf(name string, l *leaf, n inode, body string) error {
 	if err != nil {
 		return err
 	}
-	l.info, l.acl, l.confirmed = info, access{known: true, canned: f.cfg.ACL}, f.now()
+	l.info, l.extras, l.confirmed = info, f.newExtras(), f.now()
 	d.hang(name, n)
 	return nil
 }
@@ -203,7 +203,7 @@ func (f *FS) put(key, body string, o cosapi.PutOptions) (cosapi.Object, error) {
 		return cosapi.Object{}, err
 	}
 	info.Attrs = o.Attrs
-	f.names.Learn(info)
+	f.written(info, o)
 	return info, nil
 }
 
@@ -212,7 +212,7 @@ func (f *FS) put(key, body string, o cosapi.PutOptions) (cosapi.Object, error) {
 func (d *dirNode) putMarker(key string, isNew bool) error {
 	d.mu.Lock()
 	o := cosapi.PutOptions{Attrs: withAttr(d.info.Attrs, d.attr), ACL: d.fs.cfg.ACL}
-	d.acl.into(&o)
+	d.extras.into(&o)
 	d.mu.Unlock()
 	o.ContentType = dirContentType
 	put := d.fs.put

@@ -147,7 +147,7 @@ type leaf struct {
 	info      cosapi.Object // the version in the bucket; without ETag there is none yet
 	confirmed time.Time     // when the bucket last said so
 	attr      attr
-	acl       access
+	extras    extras
 }
 
 func (l *leaf) getattr(out *fuse.Attr) {

@@ -34,7 +34,7 @@ func (f *FS) adoptStaged(staged *writeback.File) {
 	}
 	o := staged.Options()
 	n.info.Attrs = o.Attrs
-	n.acl = access{known: true, canned: o.ACL, grants: o.Grants}
+	n.extras = extras{acl: access{known: true, canned: o.ACL, grants: o.Grants}, tags: labels{known: true, list: o.Tags}}
 	n.attr = attrOf(cosapi.Object{Attrs: o.Attrs, Modified: staged.Modified()}, syscall.S_IFREG, f.defaults)
 
 	key := staged.Key()

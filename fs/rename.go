@@ -207,13 +207,13 @@ func (m *move) renameObject(l *leaf, rekey func(cosapi.Object)) error {
 
 // copyLeaf copies the object to the new key.
 func (m *move) copyLeaf(l *leaf) (cosapi.Object, error) {
-	if err := l.learnAccess(m.oldKey); err != nil {
+	if err := errors.Join(l.learn(), l.learnAccess(m.oldKey)); err != nil {
 		return cosapi.Object{}, err
 	}
 	l.mu.Lock()
 	was := l.info
 	var o cosapi.CopyOptions
-	l.acl.into(&o.PutOptions)
+	l.extras.acl.into(&o.PutOptions)
 	l.mu.Unlock()
 	o.ForbidOverwrite = m.flags&unix.RENAME_NOREPLACE != 0
 	if t, changed := retype(was.ContentType, m.fromName, m.toName); changed {

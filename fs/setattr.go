@@ -37,7 +37,7 @@ func (d *dirNode) changeAttr(change amend) error {
 		return err
 	}
 	defer release()
-	if err := d.learnAccess(key); err != nil {
+	if err := errors.Join(d.learn(), d.learnAccess(key)); err != nil {
 		return err
 	}
 	d.mu.Lock()
@@ -167,6 +167,9 @@ func (l *leaf) copyAttr(change amend, rebased func(cosapi.Object) error) error {
 		return err
 	}
 	defer release()
+	if err := l.learn(); err != nil {
+		return err
+	}
 
 	l.mu.Lock()
 	was, a, attrs := l.info, l.attr, l.info.Attrs
@@ -180,7 +183,8 @@ func (l *leaf) copyAttr(change amend, rebased func(cosapi.Object) error) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := change(&l.attr, &attrs); err != nil { // and not l.attr = a: a write may have changed the times
+	again := was.Attrs
+	if err := change(&l.attr, &again); err != nil { // and not l.attr = a: a write may have changed the times
 		return err
 	}
 	if rebased != nil {
@@ -199,7 +203,7 @@ func (l *leaf) copySelf(key string, was cosapi.Object, attrs cosapi.Attrs) (cosa
 	o := cosapi.CopyOptions{Replace: true}
 	o.Attrs = attrs
 	l.mu.Lock()
-	l.acl.into(&o.PutOptions)
+	l.extras.acl.into(&o.PutOptions)
 	l.mu.Unlock()
 	return l.fs.copyObject(was, key, o)
 }

@@ -57,9 +57,10 @@ func (n *fileNode) settle(staged *writeback.File, info cosapi.Object) {
 		n.mu.Unlock()
 		return
 	}
-	info.Attrs = staged.Options().Attrs // with what was changed while it was sent
+	sent := staged.Options() // with what was changed while it was sent
+	info.Attrs = sent.Attrs
 	n.info, n.confirmed = info, n.fs.now()
-	n.fs.names.Learn(info)
+	n.fs.written(info, sent)
 	n.mu.Unlock()
 	n.finish()
 }

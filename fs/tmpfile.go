@@ -23,7 +23,7 @@ func (d *dirNode) Tmpfile(ctx context.Context, flags, mode uint32, out *fuse.Ent
 	n := newFile(f)
 	n.attr = d.newAttr(ctx, syscall.S_IFREG|mode&07777)
 	n.info.StorageClass = f.cfg.StorageClass
-	n.acl = access{known: true, canned: f.cfg.ACL}
+	n.extras = f.newExtras()
 	n.gone, n.linkable = true, flags&syscall.O_EXCL == 0
 	var err error
 	if n.staged, err = f.stage.Create(f.cfg.Prefix+unnamed, n.putOptionsLocked()); err != nil {

@@ -7,138 +7,142 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
 	"cosfs/cosapi"
 )
 
-// cosXattrs are what COS keeps of an object beside its bytes, shown as
-// extended attributes (design.md 9.3). Those without set are read only. The
-// ACL is no part of the object's answer and stands apart.
+// Extended attributes are those of programs, which are kept in one header
+// (xattrpack.go), and what COS keeps of an object beside its bytes, under
+// user.cos. (xattrcos.go and xattrasked.go; of the bucket, xattrbucket.go).
+//
+// listxattr(2) names what a copy should carry: those of programs, and those of
+// COS that describe the content and that somebody has chosen. The others exist,
+// but only by name: rsync -X and mv set on the copy whatever is listed of the
+// original and remove from it whatever is not, which makes no sense for an
+// ETag, and would cost two requests per file for the ACL and the tags.
 const (
 	xattrCOS = "user.cos."
-	xattrACL = "user.cos.acl"
+	xattrAll = "user.cos" // all of them that need no request, as JSON
 )
 
-type cosXattr struct {
-	get func(cosapi.Object) string
-	set func(*cosapi.Attrs, string)
-}
-
-func cosXattrs() map[string]cosXattr {
-	return map[string]cosXattr{
-		"user.cos.etag": {get: func(o cosapi.Object) string { return o.ETag }},
-		"user.cos.storage-class": {
-			get: func(o cosapi.Object) string { return standard(o.StorageClass) },
-			set: func(a *cosapi.Attrs, v string) { a.StorageClass = v },
-		},
-		"user.cos.content-type": {
-			get: func(o cosapi.Object) string { return o.ContentType },
-			set: func(a *cosapi.Attrs, v string) { a.ContentType = v },
-		},
-	}
-}
-
-// standard names the storage class that COS does not.
-func standard(class string) string {
-	if class == "" {
-		return "STANDARD"
-	}
-	return class
-}
-
-// holder is a node that has extended attributes.
+// holder is a node that has extended attributes: all types are.
 type holder interface {
 	inode
-	// stored gives the object as it is known, and the attributes of programs.
-	stored() (cosapi.Object, xattrs)
+	// stored gives the object as it is known, and the attributes of programs;
+	// whole says that the bucket has this very content.
+	stored() (o cosapi.Object, own xattrs, whole bool)
+	// learn asks for what a listing does not show, if o comes from one.
+	learn() error
 	changeAttr(amend) error
-	// access gives the ACL and setAccess changes it.
-	access() (access, error)
-	setAccess(canned string) error
+	// plain gives the headers that a new object of the same name would have.
+	plain() cosapi.Attrs
+
+	// withExtras changes what COS has no header for in an answer: it is given
+	// what is known, to read and change.
+	withExtras(func(*extras))
+	// objectKey is the key of the object; waiting says that there is none yet,
+	// or a new one to be sent, which takes along what withExtras has set.
+	objectKey() (key string, waiting bool, err error)
+	// claimObject claims it for a request of its own.
+	claimObject() (release func(), err error)
 }
+
+// The errors of removexattr(2) and setxattr(2) for what cannot be changed.
+const (
+	errReadOnlyXattr = unix.EPERM
+	errNoXattr       = unix.ENODATA
+)
 
 // getXattr gives one value.
 func getXattr(n holder, name string) (string, error) {
-	o, own := n.stored()
-	if x, ok := cosXattrs()[name]; ok {
-		if o.ETag == "" && x.set == nil || x.get(o) == "" {
-			return "", unix.ENODATA // not stored yet
-		}
-		return x.get(o), nil
+	if short, ok := strings.CutPrefix(name, xattrCOS); ok {
+		return getCOSXattr(n, short)
 	}
-	if name == xattrACL {
-		a, err := n.access()
-		if err != nil {
-			return "", err
-		}
-		return a.name(), nil
+	if !storableXattr(name) {
+		return "", errNoXattr // asked for by the kernel and by ls, all day long
+	}
+	if err := n.learn(); err != nil {
+		return "", err
+	}
+	o, own, whole := n.stored()
+	if name == xattrAll {
+		return describe(o, whole), nil
 	}
 	if v, ok := own[name]; ok {
 		return string(v), nil
 	}
-	return "", unix.ENODATA
+	return "", errNoXattr
 }
 
 // setXattr sets one value; flags are those of setxattr(2).
 func setXattr(n holder, name string, value []byte, flags uint32) error {
-	x, isCOS := cosXattrs()[name]
-	switch {
-	case n.base().fs.cfg.ReadOnly:
+	if n.base().fs.cfg.ReadOnly {
 		return unix.EROFS
-	case name == xattrACL:
-		return n.setAccess(string(value))
-	case isCOS && x.set == nil:
-		return unix.EPERM
-	case isCOS:
-		return n.changeAttr(func(_ *attr, c *cosapi.Attrs) error { x.set(c, string(value)); return nil })
-	case strings.HasPrefix(name, xattrCOS):
-		return unix.EINVAL // no attribute of COS that cosfs knows
-	case !strings.HasPrefix(name, "user.") && !strings.HasPrefix(name, "trusted."):
-		return unix.EOPNOTSUPP // security.* and system.* would not be enforced
 	}
-	return n.changeAttr(func(a *attr, _ *cosapi.Attrs) error {
-		_, have := a.xattrs[name]
-		if have && flags&unix.XATTR_CREATE != 0 {
-			return unix.EEXIST
+	if short, ok := strings.CutPrefix(name, xattrCOS); ok {
+		return setCOSXattr(n, short, string(value), flags)
+	}
+	switch {
+	case name == xattrAll:
+		return errReadOnlyXattr
+	case !storableXattr(name):
+		return unix.EOPNOTSUPP
+	}
+	return tidy(n.changeAttr(func(a *attr, c *cosapi.Attrs) error {
+		old, have := a.xattrs[name]
+		if err := checkXattrFlags(have, flags); err != nil {
+			return err
 		}
-		if !have && flags&unix.XATTR_REPLACE != 0 {
-			return unix.ENODATA
+		if have && string(old) == string(value) {
+			return errNoChange
 		}
-		with := a.xattrs.with(name, value)
-		if len(with.pack()) > maxXattrs {
-			return unix.ENOSPC
-		}
-		a.xattrs = with
-		return nil
-	})
+		return a.setXattrs(a.xattrs.with(name, value), c, n.base().fs.now())
+	}))
 }
 
 func removeXattr(n holder, name string) error {
-	if _, ok := cosXattrs()[name]; ok || name == xattrACL {
-		return unix.EPERM
+	if n.base().fs.cfg.ReadOnly {
+		return unix.EROFS
 	}
-	return n.changeAttr(func(a *attr, _ *cosapi.Attrs) error {
+	if short, ok := strings.CutPrefix(name, xattrCOS); ok {
+		return removeCOSXattr(n, short)
+	}
+	return n.changeAttr(func(a *attr, c *cosapi.Attrs) error {
 		if _, ok := a.xattrs[name]; !ok {
-			return unix.ENODATA
+			return errNoXattr
 		}
-		a.xattrs = a.xattrs.without(name)
-		return nil
+		return a.setXattrs(a.xattrs.without(name), c, n.base().fs.now())
 	})
 }
 
-// listXattrs names what has a value, in order.
-func listXattrs(n holder) []string {
-	o, own := n.stored()
-	names := slices.Collect(maps.Keys(own))
-	if o.ETag != "" {
-		names = append(names, xattrACL)
-		for name, x := range cosXattrs() {
-			if x.get(o) != "" {
-				names = append(names, name)
-			}
-		}
+// storableXattr says which names programs may give values: security.* and
+// system.* would be believed to protect something, which they do not here.
+// (trusted.* is root's alone, the kernel sees to that.)
+func storableXattr(name string) bool {
+	return strings.HasPrefix(name, "user.") || strings.HasPrefix(name, "trusted.")
+}
+
+func checkXattrFlags(have bool, flags uint32) error {
+	switch {
+	case have && flags&unix.XATTR_CREATE != 0:
+		return unix.EEXIST
+	case !have && flags&unix.XATTR_REPLACE != 0:
+		return errNoXattr
 	}
+	return nil
+}
+
+// listXattrs names what a copy should carry, in order. root is whether a
+// privileged program asks, which alone sees trusted.*.
+func listXattrs(n holder, root bool) []string {
+	o, own, _ := n.stored()
+	names := slices.Collect(maps.Keys(own))
+	if !root {
+		names = slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, "trusted.") })
+	}
+	names = append(names, chosenXattrs(o.Attrs, n.plain())...)
 	slices.Sort(names)
 	return names
 }
@@ -152,7 +156,7 @@ func reply(dest []byte, value string) (uint32, syscall.Errno) {
 	return uint32(copy(dest, value)), 0
 }
 
-// holder is the node as one with extended attributes: all types are.
+// holder is the node as one with extended attributes.
 func (n *node) holder() holder { return n.self.(holder) }
 
 func (n *node) Getxattr(_ context.Context, name string, dest []byte) (uint32, syscall.Errno) {
@@ -171,23 +175,12 @@ func (n *node) Removexattr(_ context.Context, name string) syscall.Errno {
 	return n.fail("removexattr", removeXattr(n.holder(), name))
 }
 
-func (n *node) Listxattr(_ context.Context, dest []byte) (uint32, syscall.Errno) {
+func (n *node) Listxattr(ctx context.Context, dest []byte) (uint32, syscall.Errno) {
+	caller, ok := fuse.FromContext(ctx)
 	var list strings.Builder
-	for _, name := range listXattrs(n.holder()) {
+	for _, name := range listXattrs(n.holder(), ok && caller.Uid == 0) {
 		list.WriteString(name)
 		list.WriteByte(0)
 	}
 	return reply(dest, list.String())
-}
-
-func (l *leaf) stored() (cosapi.Object, xattrs) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.info, l.attr.xattrs
-}
-
-func (d *dirNode) stored() (cosapi.Object, xattrs) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.info, d.attr.xattrs
 }

@@ -6,6 +6,11 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"cosfs/cosapi"
 )
 
 // metaXattr holds all extended attributes of programs in one header, as
@@ -44,10 +49,39 @@ func parseXattrs(header string) xattrs {
 	return x
 }
 
-// maxXattrs bounds the packed attributes of one inode, in bytes: COS keeps
-// 2 KB of user metadata (cos-api.md 3.0.5), of which the POSIX attributes need
-// up to a quarter.
-const maxXattrs = 1536
+// posixRoom is what the headers of the POSIX attributes need at most, in bytes
+// of the cosapi.MaxMetaSize that COS keeps of user metadata: a chmod must not
+// fail because attributes of programs have taken all of it.
+const posixRoom = 384
+
+// setXattrs changes the attributes of programs, if there is room for them.
+func (a *attr) setXattrs(x xattrs, c *cosapi.Attrs, now time.Time) error {
+	was := *a
+	a.xattrs, a.ctime = x, now
+	if err := a.checkSize(*c); err != nil {
+		*a = was
+		return err
+	}
+	return nil
+}
+
+// checkSize says whether COS will keep all that is to be stored.
+func (a *attr) checkSize(c cosapi.Attrs) error {
+	header := func(name, value string) int { return len("x-cos-meta-") + len(name) + len(value) }
+	size := posixRoom
+	if packed := a.xattrs.pack(); packed != "" {
+		size += header(metaXattr, packed)
+	}
+	for name, value := range c.Meta {
+		if !isPosixMeta(name) {
+			size += header(name, value)
+		}
+	}
+	if size > cosapi.MaxMetaSize {
+		return unix.ENOSPC
+	}
+	return nil
+}
 
 // with gives a copy that has the attribute too; nodes share their maps with
 // the metadata they came from.
