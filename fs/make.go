@@ -214,7 +214,9 @@ func (d *dirNode) putMarker(key string, isNew bool) error {
 	o := cosapi.PutOptions{Attrs: withAttr(d.info.Attrs, d.attr), ACL: d.fs.cfg.ACL}
 	d.extras.into(&o)
 	d.mu.Unlock()
-	o.ContentType = dirContentType
+	if o.ContentType == "" {
+		o.ContentType = dirContentType
+	}
 	put := d.fs.put
 	if isNew {
 		put = d.fs.putNew
