@@ -46,7 +46,7 @@ func TestReadmeCommandsRun(t *testing.T) {
 	code, stdout, stderr := output(t, script)
 	require.Zero(t, code, stderr)
 	require.Contains(t, stdout, "SEMANTICS.md")
-	require.Contains(t, stdout, "user.cos.etag=")
+	require.Contains(t, stdout, `"etag":`)
 	_, mounted, err := mountAt(m.dir)
 	require.NoError(t, err)
 	require.False(t, mounted)
