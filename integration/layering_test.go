@@ -25,6 +25,8 @@ var arrows = map[string][]string{
 	"cosapi/cosserver": {"cosapi"},
 	"cosapi/costest":   {"cosapi", "cosapi/cosserver"},
 	"scripts/objects":  {"cosapi"},
+
+	"integration/bench": {"cosapi"},
 }
 
 // reserved are modules that only the named packages may import outside tests.
