@@ -22,6 +22,7 @@ func TestRequestBudgets(t *testing.T) {
 	w := newWorld(t, nil)
 	require.NoError(t, os.Mkdir(w.path("d"), 0o755))
 	require.Empty(t, w.ls("d"))
+	require.NoError(t, w.nameBook.MarkPosix(t.Context())) // once per mount
 
 	t.Run("a new small file in a listed directory", func(t *testing.T) {
 		counts := w.requests(func() { w.write("d/f", "body") })

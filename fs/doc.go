@@ -32,6 +32,14 @@
 // not have yet. The overlay is addressed by directory key and name, because it
 // outlives the kernel's interest in nodes.
 //
+// # Attributes
+//
+// A row of a listing shows no mode, owner or header. Whoever stores an object
+// again learns them first (learn), in every mode of --attrs, and its ACL
+// (learnAccess), which Names remembers across mounts. Before anything is stored
+// that a listing would not show, the bucket is marked (markPosix), so that other
+// mounts ask. listxattr names what a copy should carry, see xattr.go.
+//
 // # Requests
 //
 // Operations on names reach COS before they return. Work that takes several

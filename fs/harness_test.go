@@ -185,14 +185,16 @@ func (w *world) head(key string) cosapi.Object {
 	return o
 }
 
-// keys lists the bucket.
+// keys lists the bucket, as far as it is files.
 func (w *world) keys() []string {
 	w.t.Helper()
 	keys := []string{}
 	for page, err := range w.client.Pages(context.Background(), cosapi.ListOptions{}) {
 		require.NoError(w.t, err)
 		for _, e := range page.Entries {
-			keys = append(keys, e.Key)
+			if e.Key != ".cosfs/posix" { // the mark, no file
+				keys = append(keys, e.Key)
+			}
 		}
 	}
 	return keys

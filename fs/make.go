@@ -41,7 +41,7 @@ func (d *dirNode) mayMake(name string, slash int) (dir string, err error) {
 	if !ok {
 		return "", errNoName // the directory itself was removed
 	}
-	return dir, checkName(dir, name, slash)
+	return dir, d.fs.checkName(dir, name, slash)
 }
 
 // hang gives a new node its place.
@@ -82,7 +82,7 @@ func (d *dirNode) hangStaged(name string, n *fileNode) error {
 	if !ok {
 		return errNoName
 	}
-	if err := checkName(dir, name, 0); err != nil {
+	if err := f.checkName(dir, name, 0); err != nil {
 		return err
 	}
 	staged, err := f.stage.Create(join(dir, name), n.putOptionsLocked())
@@ -175,6 +175,7 @@ func (d *dirNode) putLeaf(name string, l *leaf, n inode, body string) error {
 	defer release()
 	o := cosapi.PutOptions{ACL: f.cfg.ACL}
 	o.Attrs = withAttr(cosapi.Attrs{ContentType: defaultContentType, StorageClass: f.cfg.StorageClass}, l.attr)
+	f.markPosix(l.attr)
 	info, err := f.putNew(key, body, o)
 	if err != nil {
 		return err
@@ -213,7 +214,9 @@ func (d *dirNode) putMarker(key string, isNew bool) error {
 	d.mu.Lock()
 	o := cosapi.PutOptions{Attrs: withAttr(d.info.Attrs, d.attr), ACL: d.fs.cfg.ACL}
 	d.extras.into(&o)
+	a := d.attr
 	d.mu.Unlock()
+	d.fs.markPosix(a)
 	if o.ContentType == "" {
 		o.ContentType = dirContentType
 	}

@@ -126,17 +126,17 @@ const (
 
 // checkName says whether a new name can be a key: slash is 1 for directories,
 // whose markers need one byte more.
-func checkName(dir, name string, slash int) error {
+func (f *FS) checkName(dir, name string, slash int) error {
 	if len(name) > maxName || len(join(dir, name))+slash > maxKey {
 		return syscall.ENAMETOOLONG
 	}
 	if !utf8.ValidString(name) {
 		return syscall.EILSEQ // keys are UTF-8
 	}
-	if err := cosapi.CheckKey(join(dir, name)); err != nil {
-		return err
+	if f.names.Reserved(join(dir, name)) {
+		return syscall.EPERM // of cosfs itself, and never seen again
 	}
-	return nil
+	return cosapi.CheckKey(join(dir, name))
 }
 
 // leaf is what files, links and specials share: an object.

@@ -129,6 +129,17 @@ func tidy(err error) error {
 // changeAttr changes attributes of a file. While it is staged they ride along
 // with the next upload; else they are a copy of the object onto itself.
 func (n *fileNode) changeAttr(change amend) error {
+	if err := n.learn(); err != nil {
+		return err
+	}
+	n.lock()
+	a, attrs := n.attr, n.info.Attrs
+	n.mu.Unlock()
+	if err := change(&a, &attrs); err != nil {
+		return err
+	}
+	n.fs.markPosix(a) // the stage may store it at any time
+
 	n.lock()
 	if n.staged == nil && !n.gone {
 		n.mu.Unlock()
@@ -177,6 +188,7 @@ func (l *leaf) copyAttr(change amend, rebased func(cosapi.Object) error) error {
 	if err := change(&a, &attrs); err != nil {
 		return err
 	}
+	l.fs.markPosix(a)
 	info, err := l.copySelf(key, was, withAttr(attrs, a))
 	if err != nil {
 		return err

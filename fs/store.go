@@ -35,8 +35,10 @@ func (n *fileNode) storeClaimed(key string) error {
 		return err
 	}
 	n.mu.Lock()
+	a := n.attr
 	staged.SetOptions(n.putOptionsLocked())
 	n.mu.Unlock()
+	n.fs.markPosix(a)
 
 	info, err := staged.Store(n.fs.ctx)
 	if errors.Is(err, writeback.Conflict) {

@@ -60,7 +60,7 @@ func (d *dirNode) name(n *fileNode, name string) error {
 	if !ok {
 		return errNoName
 	}
-	if err := checkName(dir, name, 0); err != nil {
+	if err := f.checkName(dir, name, 0); err != nil {
 		return err
 	}
 	n.info.ContentType = contentType(name)

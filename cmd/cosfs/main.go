@@ -73,7 +73,8 @@ func newRoot(p *program) *cobra.Command {
 
 // oldLine accepts the command line of the older tool of this name, which is
 // also how mount(8) runs a fuse.cosfs line of /etc/fstab: no command, a bucket
-// and a mountpoint first (field.md 2.1).
+// and a mountpoint first (field.md 2.1). Its mounts have always shown the stored
+// modes and owners, so they do here, unless an option says otherwise.
 func oldLine(args []string) []string {
 	if len(args) < 2 || strings.HasPrefix(args[0], "-") || strings.HasPrefix(args[1], "-") {
 		return args
@@ -81,7 +82,7 @@ func oldLine(args []string) []string {
 	if _, err := parseSource(args[0]); err != nil {
 		return args
 	}
-	return append([]string{"mount"}, args...)
+	return append([]string{"mount", "--attrs=exact"}, args...)
 }
 
 // exactArgs is cobra.ExactArgs with a sentence of ours.

@@ -132,9 +132,9 @@ func TestHelpNamesEveryExitCodeAndFlag(t *testing.T) {
 
 func TestOldLine(t *testing.T) {
 	for _, tc := range []struct{ in, want []string }{
-		{[]string{"b-1250000000", "/mnt", "-o", "ro"}, []string{"mount", "b-1250000000", "/mnt", "-o", "ro"}},
-		{[]string{"1250000000:b", "/mnt"}, []string{"mount", "1250000000:b", "/mnt"}},
-		{[]string{"b-1250000000:/dir", "/mnt"}, []string{"mount", "b-1250000000:/dir", "/mnt"}},
+		{[]string{"b-1250000000", "/mnt", "-o", "ro"}, []string{"mount", "--attrs=exact", "b-1250000000", "/mnt", "-o", "ro"}},
+		{[]string{"1250000000:b", "/mnt"}, []string{"mount", "--attrs=exact", "1250000000:b", "/mnt"}},
+		{[]string{"b-1250000000:/dir", "/mnt"}, []string{"mount", "--attrs=exact", "b-1250000000:/dir", "/mnt"}},
 		{[]string{"mount", "b-1", "/mnt"}, []string{"mount", "b-1", "/mnt"}},
 		{[]string{"umount", "/mnt"}, []string{"umount", "/mnt"}},
 		{[]string{"serve", "--root", "x"}, []string{"serve", "--root", "x"}},

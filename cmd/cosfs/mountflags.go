@@ -27,6 +27,7 @@ type mountConfig struct {
 	uid, gid                         uint32
 	fileMode, dirMode, umask         permBits
 	attrTTL, negativeTTL             time.Duration
+	attrs                            attrMode
 
 	cacheDir          string
 	cacheSize         byteSize
@@ -65,6 +66,8 @@ func (c *mountConfig) register(f *pflag.FlagSet) {
 	f.Var(&c.fileMode, "file-mode", "permissions of files that have none stored")
 	f.Var(&c.dirMode, "dir-mode", "permissions of directories that have none stored")
 	f.Var(&c.umask, "umask", "permissions taken away from --file-mode and --dir-mode")
+	f.Var(&c.attrs, "attrs", "where modes, owners and times come from: exact (one HEAD per object, once), list (none), or "+
+		"auto (as exact once a mount has stored any in the bucket)")
 	f.DurationVar(&c.attrTTL, "attr-ttl", 10*time.Second, "how long names and attributes are believed before COS is asked again")
 	f.DurationVar(&c.negativeTTL, "negative-ttl", 2*time.Second, "how long the absence of a name is believed")
 

@@ -115,7 +115,7 @@ func TestOptionClassesAreDisjoint(t *testing.T) {
 
 // Every visible flag has its -o spelling.
 func TestEveryFlagIsAnOption(t *testing.T) {
-	values := map[string]string{"string": "x", "size": "2MiB", "octal": "0700", "duration": "5s", "int": "3", "uint32": "3", "bool": ""}
+	values := map[string]string{"string": "x", "size": "2MiB", "octal": "0700", "duration": "5s", "int": "3", "uint32": "3", "bool": "", "mode": "list"}
 	c := new(mountConfig)
 	flags := pflag.NewFlagSet("mount", pflag.ContinueOnError)
 	c.register(flags)

@@ -94,7 +94,7 @@ func (s *session) openFS(client *cosapi.Client) error {
 	}
 	names := cache.NewNames(cache.NamesConfig{
 		Bucket: client, TTL: max(c.attrTTL, minTTL), NegativeTTL: max(c.negativeTTL, minTTL),
-		Prefix: c.source.prefix, Attrs: cache.AttrsExact, AttrFile: filepath.Join(c.cacheDir, "attrs.db"), Log: s.log,
+		Prefix: c.source.prefix, Attrs: cache.AttrMode(c.attrs), AttrFile: filepath.Join(c.cacheDir, "attrs.db"), Log: s.log,
 	})
 	s.onClose(blocks.Close)
 	s.onClose(func() error { names.Close(); return nil })

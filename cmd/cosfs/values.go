@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"cosfs/cache"
 )
 
 // byteSize is a flag in bytes with an optional binary suffix: 512M, 8MiB, 10g.
@@ -54,3 +56,29 @@ func (m *permBits) Set(s string) error {
 func (m *permBits) String() string { return fmt.Sprintf("%04o", uint32(*m)) }
 
 func (*permBits) Type() string { return "octal" }
+
+// attrMode is the flag --attrs.
+type attrMode cache.AttrMode
+
+// attrModes are its values.
+var attrModes = map[string]cache.AttrMode{"auto": cache.AttrsAuto, "exact": cache.AttrsExact, "list": cache.AttrsList}
+
+func (m *attrMode) Set(s string) error {
+	mode, ok := attrModes[s]
+	if !ok {
+		return fmt.Errorf("%q is not one of auto, exact, list", s)
+	}
+	*m = attrMode(mode)
+	return nil
+}
+
+func (m *attrMode) String() string {
+	for name, mode := range attrModes {
+		if mode == cache.AttrMode(*m) {
+			return name
+		}
+	}
+	return ""
+}
+
+func (*attrMode) Type() string { return "mode" }
