@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,36 +17,49 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// control is the daemon's end of a socket that cosfs umount waits on. Its name
-// is abstract, derived from the mountpoint: nothing is left on disk however
-// the daemon ends. A greeting says that the caller is heard; lines about what
-// is left, or none, and the end of the stream say that the daemon is done.
+// control is the daemon's end of a socket by which other cosfs processes find
+// it. Its name is abstract, derived from the mountpoint: nothing is left on
+// disk however the daemon ends. A greeting says that the caller is heard; then
+// the caller says in one line what it wants:
+//
+//	wait    to be told, when the daemon is done, what is left: lines, or none
+//	status  what it is doing, as JSON
+//
+// The end of the stream is the end of the answer.
 type control struct {
 	listener *net.UnixListener
-	accept   sync.WaitGroup // the accept loop
+	status   func() status
+	serving  sync.WaitGroup // the accept loop and the calls it has begun
 
-	mu      sync.Mutex // guards waiting
+	mu      sync.Mutex // guards what follows
+	callers int        // being asked what they want
 	waiting []net.Conn
 }
 
-// greeting is the first line of a daemon.
-const greeting = "cosfs"
+const (
+	greeting   = "cosfs" // the first line of a daemon
+	askWait    = "wait"
+	askStatus  = "status"
+	maxRequest = 16 // bytes
+)
 
-// maxWaiting bounds the callers that are kept; one is usual.
+// maxWaiting bounds the callers that are kept, and those that are asked; one
+// is usual.
 const maxWaiting = 64
 
 func controlName(mountpoint string) string {
 	return fmt.Sprintf("@cosfs-%x", sha256.Sum256([]byte(mountpoint)))[:40]
 }
 
-// listenControl makes this process findable by its mountpoint.
-func listenControl(mountpoint string) (*control, error) {
+// listenControl makes this process findable by its mountpoint; it answers for
+// its status from then on.
+func listenControl(mountpoint string, now func() status) (*control, error) {
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: controlName(mountpoint), Net: "unix"})
 	if err != nil {
 		return nil, fmt.Errorf("control socket of %s: %w", mountpoint, err)
 	}
-	c := &control{listener: l}
-	c.accept.Go(c.serve)
+	c := &control{listener: l, status: now}
+	c.serving.Go(c.serve)
 	return c, nil
 }
 
@@ -55,22 +69,61 @@ func (c *control) serve() {
 		if err != nil {
 			return // closed
 		}
-		if !c.keep(conn) {
+		if !c.begin() {
 			conn.Close()
+			continue
 		}
+		c.serving.Go(func() {
+			defer c.end()
+			if !c.answer(conn) {
+				conn.Close()
+			}
+		})
 	}
 }
 
-// keep greets a caller of our own user or root and remembers it.
-func (c *control) keep(conn *net.UnixConn) bool {
+func (c *control) begin() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.callers >= maxWaiting {
+		return false
+	}
+	c.callers++
+	return true
+}
+
+func (c *control) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.callers--
+}
+
+// answer greets a caller of our own user or root and does what it asks; kept
+// says that the connection stays open.
+func (c *control) answer(conn *net.UnixConn) (kept bool) {
 	peer, err := peerOf(conn)
 	if err != nil || (peer.Uid != 0 && int(peer.Uid) != os.Geteuid()) {
 		return false
 	}
-	conn.SetWriteDeadline(time.Now().Add(time.Second))
+	conn.SetDeadline(time.Now().Add(answerLimit))
 	if _, err := io.WriteString(conn, greeting+"\n"); err != nil {
 		return false
 	}
+	request, err := bufio.NewReader(io.LimitReader(conn, maxRequest)).ReadString('\n')
+	if err != nil {
+		return false
+	}
+	switch strings.TrimSuffix(request, "\n") {
+	case askWait:
+		return c.keep(conn)
+	case askStatus:
+		json.NewEncoder(conn).Encode(c.status()) // one who hung up does not want to know
+	}
+	return false
+}
+
+// keep remembers a caller until the end.
+func (c *control) keep(conn net.Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.waiting) >= maxWaiting {
@@ -83,7 +136,7 @@ func (c *control) keep(conn *net.UnixConn) bool {
 // finish tells everybody who waits what is left and stops listening.
 func (c *control) finish(left []string) {
 	c.listener.Close()
-	c.accept.Wait()
+	c.serving.Wait()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, conn := range c.waiting {
@@ -94,16 +147,16 @@ func (c *control) finish(left []string) {
 	c.waiting = nil
 }
 
-// daemon is umount's end: the process behind a mountpoint.
+// daemon is the caller's end: the process behind a mountpoint.
 type daemon struct {
 	conn net.Conn
 	read *bufio.Reader
 	pid  int
 }
 
-// findDaemon connects to the process that has mounted mountpoint; nil if there
-// is none, or none that this user may ask.
-func findDaemon(mountpoint string) (*daemon, error) {
+// findDaemon connects to the process that has mounted mountpoint and asks it
+// for something; nil if there is none, or none that this user may ask.
+func findDaemon(mountpoint, request string) (*daemon, error) {
 	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: controlName(mountpoint), Net: "unix"})
 	if err != nil {
 		return nil, nil // nobody listens
@@ -125,6 +178,9 @@ func findDaemon(mountpoint string) (*daemon, error) {
 	}
 	if err != nil || line != greeting+"\n" {
 		return nil, conn.Close() // it is ending
+	}
+	if _, err := io.WriteString(conn, request+"\n"); err != nil {
+		return nil, conn.Close()
 	}
 	conn.SetReadDeadline(time.Time{})
 	return d, nil

@@ -8,18 +8,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+func noStatus() status { return status{} }
+
 func TestControlTellsWhatIsLeft(t *testing.T) {
 	dir := t.TempDir()
-	nobody, err := findDaemon(dir)
+	nobody, err := findDaemon(dir, askWait)
 	require.NoError(t, err)
 	require.Nil(t, nobody)
 
 	for _, left := range [][]string{nil, {"3 files", "dir/a b: access denied"}} {
-		c, err := listenControl(dir)
+		c, err := listenControl(dir, noStatus)
 		require.NoError(t, err)
-		first, err := findDaemon(dir)
+		first, err := findDaemon(dir, askWait)
 		require.NoError(t, err)
-		second, err := findDaemon(dir)
+		second, err := findDaemon(dir, askWait)
 		require.NoError(t, err)
 		c.finish(left)
 		for _, d := range []*daemon{first, second} {
@@ -32,22 +34,22 @@ func TestControlTellsWhatIsLeft(t *testing.T) {
 
 func TestControlOfOneMountpointIsOneProcess(t *testing.T) {
 	dir := t.TempDir()
-	c, err := listenControl(dir)
+	c, err := listenControl(dir, noStatus)
 	require.NoError(t, err)
-	_, err = listenControl(dir)
+	_, err = listenControl(dir, noStatus)
 	require.ErrorContains(t, err, "address already in use")
 	c.finish(nil)
-	again, err := listenControl(dir)
+	again, err := listenControl(dir, noStatus)
 	require.NoError(t, err)
 	again.finish(nil)
 }
 
 func TestWaitEndsWithItsContext(t *testing.T) {
 	dir := t.TempDir()
-	c, err := listenControl(dir)
+	c, err := listenControl(dir, noStatus)
 	require.NoError(t, err)
 	defer c.finish(nil)
-	d, err := findDaemon(dir)
+	d, err := findDaemon(dir, askWait)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -57,10 +59,10 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 
 func TestControlKeepsABoundedNumber(t *testing.T) {
 	dir := t.TempDir()
-	c, err := listenControl(dir)
+	c, err := listenControl(dir, noStatus)
 	require.NoError(t, err)
 	for range maxWaiting {
-		d, err := findDaemon(dir)
+		d, err := findDaemon(dir, askWait)
 		require.NoError(t, err)
 		require.NotNil(t, d)
 		defer d.conn.Close()
@@ -71,6 +73,8 @@ func TestControlKeepsABoundedNumber(t *testing.T) {
 	n, err := conn.Read(b)
 	require.NoError(t, err)
 	require.Equal(t, greeting+"\n", string(b[:n]))
+	_, err = conn.Write([]byte(askWait + "\n"))
+	require.NoError(t, err)
 	_, err = conn.Read(b)
 	require.Error(t, err, "hung up on")
 	conn.Close()

@@ -83,7 +83,7 @@ func (m *testMount) umount(t *testing.T) {
 // pid is the daemon's.
 func (m *testMount) pid(t *testing.T) int {
 	t.Helper()
-	d, err := findDaemon(m.dir)
+	d, err := findDaemon(m.dir, askWait)
 	require.NoError(t, err)
 	require.NotNil(t, d)
 	require.NoError(t, d.conn.Close())
@@ -113,7 +113,7 @@ func (m *testMount) logs(t *testing.T) string {
 // clean leaves nothing behind, however the test went, and looks for what a
 // daemon would otherwise say only to its log.
 func (m *testMount) clean(t *testing.T) {
-	if d, err := findDaemon(m.dir); err == nil && d != nil {
+	if d, err := findDaemon(m.dir, askWait); err == nil && d != nil {
 		detach(m.dir)
 		syscall.Kill(d.pid, syscall.SIGKILL)
 		waitExit(t.Context(), d.pid)
@@ -297,7 +297,7 @@ func TestMountFailures(t *testing.T) {
 		_, mounted, err := mountAt(m.dir)
 		require.NoError(t, err)
 		require.False(t, mounted)
-		nobody, err := findDaemon(m.dir)
+		nobody, err := findDaemon(m.dir, askWait)
 		require.NoError(t, err)
 		require.Nil(t, nobody)
 	}
@@ -429,7 +429,7 @@ func TestOldCommandLines(t *testing.T) {
 	require.Equal(t, "x", read(t, filepath.Join(m.dir, "f")))
 	code, _, stderr = output(t, exec.Command("umount", m.dir))
 	require.Zero(t, code, stderr)
-	if d, err := findDaemon(m.dir); err == nil && d != nil { // it may still be ending
+	if d, err := findDaemon(m.dir, askWait); err == nil && d != nil { // it may still be ending
 		left, err := d.wait(t.Context())
 		require.NoError(t, err)
 		require.Empty(t, left)

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -14,18 +15,41 @@ type mountEntry struct{ dir, fsType, source string }
 
 // mountAt gives the topmost mount whose root is dir.
 func mountAt(dir string) (entry mountEntry, found bool, err error) {
+	err = eachMount(func(e mountEntry) {
+		if e.dir == dir {
+			entry, found = e, true // later rows lie over earlier ones
+		}
+	})
+	return entry, found, err
+}
+
+// ourMounts lists the mountpoints of cosfs.
+func ourMounts() (dirs []string, err error) {
+	err = eachMount(func(e mountEntry) {
+		if e.fsType == fsType && !slices.Contains(dirs, e.dir) {
+			dirs = append(dirs, e.dir)
+		}
+	})
+	if err != nil {
+		return nil, fail(exitFailed, "the table of mounts cannot be read: %w", err)
+	}
+	return dirs, nil
+}
+
+// eachMount calls seen with every row of the kernel's table, in its order.
+func eachMount(seen func(mountEntry)) error {
 	f, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
-		return mountEntry{}, false, err
+		return err
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
-		if e, ok := parseMountinfo(lines.Text()); ok && e.dir == dir {
-			entry, found = e, true // later rows lie over earlier ones
+		if e, ok := parseMountinfo(lines.Text()); ok {
+			seen(e)
 		}
 	}
-	return entry, found, lines.Err()
+	return lines.Err()
 }
 
 // parseMountinfo reads one row (proc_pid_mountinfo(5)): the mountpoint is the

@@ -27,7 +27,11 @@ type session struct {
 	log     *slog.Logger
 	fs      *fs.FS
 	mount   *fs.Mount
-	control *control // nil when another process has its name
+	stage   *writeback.Stage
+	blocks  *cache.Cache
+	names   *cache.Names
+	since   time.Time // when it was mounted
+	control *control  // nil when another process has its name
 	closers []func() error
 
 	drainLimit time.Duration
@@ -104,6 +108,7 @@ func (s *session) openFS(client *cosapi.Client) error {
 
 func (s *session) newFS(client *cosapi.Client, blocks *cache.Cache, names *cache.Names, stage *writeback.Stage) (err error) {
 	c := s.config
+	s.stage, s.blocks, s.names = stage, blocks, names
 	file, dir := c.applyUmask()
 	s.fs, err = fs.New(fs.Config{
 		Bucket: client, Prefix: c.source.prefix, Cache: blocks, Names: names, Stage: stage,
@@ -130,8 +135,9 @@ func (s *session) openMount(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return fail(exitFailed, "interrupted before %s was mounted", c.mountpoint)
 	}
+	s.since = time.Now()
 	var err error
-	if s.control, err = listenControl(c.mountpoint); err != nil {
+	if s.control, err = listenControl(c.mountpoint, s.status); err != nil {
 		s.log.Warn("cosfs umount will not wait for this process", "err", err)
 	}
 	s.mount, err = s.fs.Mount(c.mountpoint, fs.MountOptions{

@@ -35,7 +35,7 @@ func (p *program) umount(ctx context.Context, arg string) error {
 	if err != nil {
 		return err
 	}
-	d, err := findDaemon(dir) // before the unmount, after which it may be gone
+	d, err := findDaemon(dir, askWait) // before the unmount, after which it may be gone
 	if err != nil {
 		return fail(exitFailed, "the daemon of %s cannot be asked: %w; `umount -l %s` unmounts without waiting for it", dir, err, dir)
 	}
