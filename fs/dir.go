@@ -38,6 +38,9 @@ func newRoot(f *FS) *dirNode {
 	d := &dirNode{kids: make(map[string]inode)}
 	d.init(f, d, syscall.S_IFDIR, rootIno)
 	d.attr = attrOf(cosapi.Object{Modified: f.now()}, syscall.S_IFDIR, f.defaults)
+	if f.cfg.RootMode != 0 {
+		d.attr.mode = syscall.S_IFDIR | f.cfg.RootMode
+	}
 	return d
 }
 

@@ -32,8 +32,10 @@ type Config struct {
 	UID, GID          uint32
 	FileMode, DirMode uint32
 
-	StorageClass string // of new objects; empty: COS's default
-	ACL          string // canned ACL of new objects; empty: the bucket's default
+	StorageClass string            // of new objects; empty: COS's default
+	ACL          string            // canned ACL of new objects; empty: the bucket's default
+	Encryption   cosapi.Encryption // of new objects; zero: the bucket's default
+	RootMode     uint32            // permission bits of the mount's root; 0: DirMode
 	ReadOnly     bool
 	Log          *slog.Logger     // nil: discard
 	Now          func() time.Time // nil: time.Now

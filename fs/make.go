@@ -60,7 +60,7 @@ func (d *dirNode) Create(ctx context.Context, name string, flags, mode uint32, o
 	n := newFile(f)
 	n.attr = d.newAttr(ctx, syscall.S_IFREG|mode&07777)
 	n.info.ContentType = contentType(name)
-	n.info.StorageClass = f.cfg.StorageClass
+	n.info.StorageClass, n.info.Encryption = f.cfg.StorageClass, f.cfg.Encryption
 	n.extras = f.newExtras()
 	if err := d.hangStaged(name, n); err != nil {
 		return nil, nil, 0, f.fail("create", d.keyOf(name), err)
@@ -174,7 +174,7 @@ func (d *dirNode) putLeaf(name string, l *leaf, n inode, body string) error {
 	}
 	defer release()
 	o := cosapi.PutOptions{ACL: f.cfg.ACL}
-	o.Attrs = withAttr(cosapi.Attrs{ContentType: defaultContentType, StorageClass: f.cfg.StorageClass}, l.attr)
+	o.Attrs = withAttr(cosapi.Attrs{ContentType: defaultContentType, StorageClass: f.cfg.StorageClass, Encryption: f.cfg.Encryption}, l.attr)
 	f.markPosix(l.attr)
 	info, err := f.putNew(key, body, o)
 	if err != nil {
@@ -222,6 +222,7 @@ func (d *dirNode) putMarker(key string, isNew bool) error {
 	}
 	put := d.fs.put
 	if isNew {
+		o.Encryption = d.fs.cfg.Encryption
 		put = d.fs.putNew
 	}
 	info, err := put(prefixOf(key), "", o)

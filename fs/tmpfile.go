@@ -22,7 +22,7 @@ func (d *dirNode) Tmpfile(ctx context.Context, flags, mode uint32, out *fuse.Ent
 	}
 	n := newFile(f)
 	n.attr = d.newAttr(ctx, syscall.S_IFREG|mode&07777)
-	n.info.StorageClass = f.cfg.StorageClass
+	n.info.StorageClass, n.info.Encryption = f.cfg.StorageClass, f.cfg.Encryption
 	n.extras = f.newExtras()
 	n.gone, n.linkable = true, flags&syscall.O_EXCL == 0
 	var err error

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"cosfs/cosapi"
 )
 
 // mountConfig is what the user asks of one mount. Flags and -o options write
@@ -44,6 +46,8 @@ type mountConfig struct {
 	retries       int  // of one request
 	answerTimeout time.Duration
 	diskFree      byteSize // bytes the disk keeps free
+	rootMode      permBits // of the mount's root; 0: --dir-mode
+	encryption    cosapi.Encryption
 	kernelOptions []string // handed to mount(2)
 	ignored       []string // accepted without effect
 

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"cosfs/cosapi"
 )
 
 // applyOptions carries out -o. An option is a flag of mount with _ for -, a
@@ -113,6 +115,9 @@ var oldOptions = map[string]optionFunc{
 	"stat_cache_expire":      set("attr-ttl", "s"),
 	"default_permission":     setDefaultPermission,
 	"umask":                  setUmask,
+	"mp_umask":               setRootUmask,
+	"use_sse":                setEncryption,
+	"ssl_verify_hostname":    setVerifyHostname,
 	"dbglevel":               setDebugLevel,
 	"debug":                  on("log-level", "debug"),
 	"public_bucket":          setPublic,
@@ -141,7 +146,7 @@ var fstabWords = words(`_netdev nofail auto noauto user nouser users owner group
 // withoutEffect are options of the old tool that choose between ways of doing
 // what cosfs does in one way. The log names them.
 var withoutEffect = words(`del_cache tmpdir nomultipart multireq_max max_prefetch_bytes singlepart_copy_limit
-	max_stat_cache_size enable_noobj_cache connect_timeout default_acl noxattr nocopyapi norenameapi noxmlns xmlns
+	use_rrs servicepath cam_role_endpoint enable_clientinfo max_stat_cache_size enable_noobj_cache connect_timeout default_acl noxattr nocopyapi norenameapi noxmlns xmlns
 	enable_content_md5 disable_content_md5 nodnscache nosscache curldbg f2 noflush_in_other_proc fd_page_size`)
 
 // refusedOptions would change who can read what, or promise what is not there;
@@ -149,12 +154,14 @@ var withoutEffect = words(`del_cache tmpdir nomultipart multireq_max max_prefetc
 var refusedOptions = func() map[string]string {
 	const key = "would show the key in the list of processes: use COS_SECRET_ID and COS_SECRET_KEY, or passwd_file="
 	const later = "of the older tool is not supported yet"
+	const tls = "would let anybody between here and COS read and change everything: add the certificate to those of the system instead"
+	const sseC = "would put a key of yours into every request; encrypt with use_sse or use_sse=kmsid:ID instead"
 	m := map[string]string{
 		"accessKeyId": key, "secretAccessKey": key, "secret_id": key, "secret_key": key,
-		"allow_root": "is not supported: use allow_other",
+		"allow_root":           "is not supported: use allow_other",
+		"no_check_certificate": tls, "load_sse_c": sseC,
 	}
-	for name := range words(`cam_role cam_role_endpoint use_sse load_sse_c use_rrs ahbe_conf mp_umask servicepath
-		no_check_certificate ssl_verify_hostname user_agent_suffix enable_clientinfo`) {
+	for name := range words(`cam_role ahbe_conf user_agent_suffix`) {
 		m[name] = later
 	}
 	return m
@@ -203,6 +210,43 @@ func setUmask(_ *mountConfig, flags *pflag.FlagSet, value string) error {
 		return err
 	}
 	return flags.Set("umask", strconv.FormatUint(n, 8))
+}
+
+// setRootUmask: the old tool gives the root of the mount 777 without these bits.
+func setRootUmask(c *mountConfig, _ *pflag.FlagSet, value string) error {
+	n, err := strconv.ParseUint(value, 0, 32)
+	if err != nil || n > 0o777 {
+		return fail(exitUsage, "is not a umask such as 022")
+	}
+	if c.rootMode = 0o777 &^ permBits(n); c.rootMode == 0 {
+		return fail(exitUsage, "leaves no permission to anybody")
+	}
+	return nil
+}
+
+// setEncryption maps what the old tool asks of new objects to COS: its own keys
+// (SSE-COS), or one of the key service (SSE-KMS; cos-api.md 3.0.9).
+func setEncryption(c *mountConfig, _ *pflag.FlagSet, value string) error {
+	kind, id, _ := strings.Cut(value, ":")
+	switch kind {
+	case "", "1":
+		c.encryption = cosapi.Encryption{Algorithm: "AES256"}
+	case "kmsid", "k":
+		c.encryption = cosapi.Encryption{Algorithm: "cos/kms", KMSKeyID: id}
+	case "custom", "c":
+		return fail(exitUsage, "asks for keys of yours (SSE-C), which every read would need again and no other tool would have: use use_sse or use_sse=kmsid:ID")
+	default:
+		return fail(exitUsage, "is not use_sse, use_sse=1 or use_sse=kmsid:ID")
+	}
+	return nil
+}
+
+// setVerifyHostname accepts what is the case anyway.
+func setVerifyHostname(_ *mountConfig, _ *pflag.FlagSet, value string) error {
+	if value == "0" {
+		return fail(exitUsage, "would let anybody between here and COS read and change everything: use an endpoint that its certificate names")
+	}
+	return nil
 }
 
 // debugLevels are the old tool's names, its misspelling included.
