@@ -5,6 +5,7 @@ import (
 	iofs "io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"cosfs/cosapi"
 )
@@ -17,6 +18,9 @@ const etcPasswd = "/etc/passwd-cosfs"
 type keyPair struct {
 	cosapi.Credentials
 	origin string
+
+	file    string    // that it comes from, or empty
+	expires time.Time // of a temporary one in a file; zero: never
 }
 
 // envPairs are the variables that are read, in order.
@@ -55,8 +59,9 @@ func (p *program) envCredentials() (keyPair, bool, error) {
 		id, key := p.getenv(names.id), p.getenv(names.key)
 		switch {
 		case id != "" && key != "":
-			return keyPair{cosapi.Credentials{SecretID: id, SecretKey: key, Token: p.getenv(names.token)},
-				"the environment (" + names.id + ")"}, true, nil
+			pair := keyPair{origin: "the environment (" + names.id + ")"}
+			pair.Credentials = cosapi.Credentials{SecretID: id, SecretKey: key, Token: p.getenv(names.token)}
+			return pair, true, nil
 		case id != "":
 			return keyPair{}, false, fail(exitDenied, "%s is set but %s is not: set both", names.id, names.key)
 		case key != "":
@@ -90,11 +95,11 @@ func readPasswd(path, bucket string) (keyPair, error) {
 	if err := checkPasswdMode(path, info.Mode()); err != nil {
 		return keyPair{}, err
 	}
-	creds, err := parsePasswd(f, bucket)
+	creds, expires, err := parseExpiring(f, bucket)
 	if err != nil {
 		return keyPair{}, fail(exitDenied, "the credentials file %s: %w", path, err)
 	}
-	return keyPair{creds, "the file " + path}, nil
+	return keyPair{creds, "the file " + path, path, expires}, nil
 }
 
 // checkPasswdMode refuses a file that somebody else can read.

@@ -26,5 +26,5 @@ func startLocal(dir string, log *slog.Logger) (*server, target, error) {
 		s.close()
 		return nil, target{}, fail(exitFailed, "the bucket below %s cannot be made: %w", dir, err)
 	}
-	return s, target{endpoint: s.url, identity: "local:" + dir, pair: keyPair{pair, "this process"}}, nil
+	return s, target{endpoint: s.url, identity: "local:" + dir, pair: keyPair{Credentials: pair, origin: "this process"}}, nil
 }

@@ -117,6 +117,7 @@ var oldOptions = map[string]optionFunc{
 	"umask":                  setUmask,
 	"mp_umask":               setRootUmask,
 	"use_sse":                setEncryption,
+	"cam_role":               setRole,
 	"ssl_verify_hostname":    setVerifyHostname,
 	"dbglevel":               setDebugLevel,
 	"debug":                  on("log-level", "debug"),
@@ -161,7 +162,7 @@ var refusedOptions = func() map[string]string {
 		"allow_root":           "is not supported: use allow_other",
 		"no_check_certificate": tls, "load_sse_c": sseC,
 	}
-	for name := range words(`cam_role ahbe_conf user_agent_suffix`) {
+	for name := range words(`ahbe_conf user_agent_suffix`) {
 		m[name] = later
 	}
 	return m
@@ -237,6 +238,16 @@ func setEncryption(c *mountConfig, _ *pflag.FlagSet, value string) error {
 		return fail(exitUsage, "asks for keys of yours (SSE-C), which every read would need again and no other tool would have: use use_sse or use_sse=kmsid:ID")
 	default:
 		return fail(exitUsage, "is not use_sse, use_sse=1 or use_sse=kmsid:ID")
+	}
+	return nil
+}
+
+// setRole: sts is a credentials file that somebody keeps writing temporary keys
+// into, which is read again in any case.
+func setRole(_ *mountConfig, _ *pflag.FlagSet, value string) error {
+	if value != "sts" {
+		return fail(exitUsage, "is not supported yet: let a job write the keys of the role into the file of passwd_file=, "+
+			"with the lines COSAccessKeyId=, COSSecretKey=, COSAccessToken= and COSAccessTokenExpire=")
 	}
 	return nil
 }

@@ -54,6 +54,7 @@ func TestOptions(t *testing.T) {
 		{"use_sse=kmsid:k1", func(c *mountConfig) bool {
 			return c.encryption.Algorithm == "cos/kms" && c.encryption.KMSKeyID == "k1"
 		}},
+		{"cam_role=sts", func(c *mountConfig) bool { return true }},
 		{"ssl_verify_hostname=1", func(c *mountConfig) bool { return true }},
 		{"attrs=list", func(c *mountConfig) bool { return c.attrs.String() == "list" }},
 		{"umask=022", func(c *mountConfig) bool { return c.umask == 0o022 }},
@@ -103,6 +104,7 @@ func TestBadOptions(t *testing.T) {
 		"no_check_certificate":  "add the certificate",
 		"ssl_verify_hostname=0": "its certificate names",
 		"attrs=some":            "auto, exact, list",
+		"cam_role=admin":        "COSAccessTokenExpire=",
 		"ahbe_conf=/x":          "not supported yet",
 		"allow_root":            "use allow_other",
 		"secretAccessKey=s3c":   "would show the key",

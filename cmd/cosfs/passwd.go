@@ -15,7 +15,23 @@ import (
 // [bucket:]SecretId:SecretKey, or the four COS…= lines of a temporary key.
 // No error quotes a line, because every line holds a secret.
 func parsePasswd(r io.Reader, bucket string) (cosapi.Credentials, error) {
-	p := passwd{pairs: map[string]cosapi.Credentials{}, token: map[string]string{}}
+	c, _, err := parseExpiring(r, bucket)
+	return c, err
+}
+
+// parseExpiring is parsePasswd that also tells when a temporary key expires;
+// the zero time is never.
+func parseExpiring(r io.Reader, bucket string) (cosapi.Credentials, time.Time, error) {
+	p, err := readLines(r)
+	if err != nil {
+		return cosapi.Credentials{}, time.Time{}, err
+	}
+	c, err := p.choose(bucket)
+	return c, p.expires, err
+}
+
+func readLines(r io.Reader) (*passwd, error) {
+	p := &passwd{pairs: map[string]cosapi.Credentials{}, token: map[string]string{}}
 	scanner := bufio.NewScanner(io.LimitReader(r, 1<<20))
 	for n := 1; scanner.Scan(); n++ {
 		line := strings.TrimSuffix(scanner.Text(), "\r")
@@ -23,19 +39,18 @@ func parsePasswd(r io.Reader, bucket string) (cosapi.Credentials, error) {
 			continue
 		}
 		if err := p.add(line); err != nil {
-			return cosapi.Credentials{}, fmt.Errorf("line %d %w", n, err)
+			return nil, fmt.Errorf("line %d %w", n, err)
 		}
 	}
-	if err := scanner.Err(); err != nil {
-		return cosapi.Credentials{}, err
-	}
-	return p.choose(bucket)
+	return p, scanner.Err()
 }
 
 // passwd is what was read so far.
 type passwd struct {
 	pairs map[string]cosapi.Credentials // by bucket; "" is the default
 	token map[string]string             // the lines of the token form, by name
+
+	expires time.Time // of the temporary key that choose gave
 }
 
 // tokenNames are the lines of the token form.
@@ -99,6 +114,7 @@ func (p *passwd) temporary(now time.Time) (cosapi.Credentials, error) {
 	if !expires.After(now) {
 		return cosapi.Credentials{}, fmt.Errorf("holds a temporary key that expired at %s: write a new one", expires.Format(time.RFC3339))
 	}
+	p.expires = expires
 	return cosapi.Credentials{
 		SecretID:  p.token["COSAccessKeyId"],
 		SecretKey: p.token["COSSecretKey"],

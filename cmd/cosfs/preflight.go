@@ -56,7 +56,7 @@ func (t target) client(c *mountConfig, log *slog.Logger) (*cosapi.Client, error)
 		cfg.MaxAttempts = c.retries + 1
 	}
 	if !t.pair.Anonymous() {
-		cfg.Credentials = cosapi.Static(t.pair.Credentials)
+		cfg.Credentials = t.pair.source(c.source.bucket, log)
 	}
 	client, err := cosapi.New(cfg)
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 // about it changed.
 func ask(ctx context.Context, s *costest.Server, change func(c *mountConfig, t *target)) error {
 	c := &mountConfig{source: source{bucket: s.Bucket}}
-	t := target{endpoint: s.URL, identity: s.URL, pair: keyPair{s.Credentials, "the environment"}}
+	t := target{endpoint: s.URL, identity: s.URL, pair: keyPair{Credentials: s.Credentials, origin: "the environment"}}
 	if change != nil {
 		change(c, &t)
 	}
