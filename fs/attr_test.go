@@ -64,6 +64,27 @@ func TestAttrFallbacks(t *testing.T) {
 		{"the old tool changed mtime since", map[string]string{"mtime": "1500000001", metaMtimeFine: "1500000000.250000000"}, syscall.S_IFREG, func(t *testing.T, a attr) {
 			require.Equal(t, time.Unix(1500000001, 0), a.mtime)
 		}},
+		{"times of s3fs", map[string]string{"mtime": "1500000000", "ctime": "1500000001.5", "atime": "1500000002.000000001"}, syscall.S_IFREG, func(t *testing.T, a attr) {
+			require.Equal(t, time.Unix(1500000001, 500000000), a.ctime)
+			require.Equal(t, time.Unix(1500000002, 1), a.atime)
+		}},
+		{"gsutil", map[string]string{
+			"goog-reserved-posix-mode": "100600", "goog-reserved-posix-uid": "3", "goog-reserved-posix-gid": "4",
+			"goog-reserved-file-mtime": "1500000000", "goog-reserved-file-atime": "1500000001",
+		}, syscall.S_IFREG, func(t *testing.T, a attr) {
+			require.Equal(t, attr{
+				mode: syscall.S_IFREG | 0o600, uid: 3, gid: 4,
+				mtime: time.Unix(1500000000, 0), atime: time.Unix(1500000001, 0), ctime: modified,
+			}, a)
+		}},
+		{"a file gateway", map[string]string{"file-permissions": "0640", "file-owner": "3", "file-group": "4"}, syscall.S_IFREG, func(t *testing.T, a attr) {
+			require.EqualValues(t, syscall.S_IFREG|0o640, a.mode)
+			require.EqualValues(t, 3, a.uid)
+			require.EqualValues(t, 4, a.gid)
+		}},
+		{"ours before those of others", map[string]string{"mode": "33188", "permissions": "33060", "file-permissions": "0600"}, syscall.S_IFREG, func(t *testing.T, a attr) {
+			require.EqualValues(t, syscall.S_IFREG|0o644, a.mode)
+		}},
 		{"garbage", map[string]string{"mode": "rw", "uid": "-1", "mtime": "yesterday", "xattr": "%zz"}, syscall.S_IFREG, func(t *testing.T, a attr) {
 			require.EqualValues(t, syscall.S_IFREG|0o640, a.mode)
 			require.EqualValues(t, 7, a.uid)
