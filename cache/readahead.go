@@ -9,6 +9,10 @@ const (
 	maxGet    = 8 << 20
 	maxWindow = 16 << 20 // how far ahead of a reader is asked for
 	streamCnt = 4        // sequential readers told apart in one Object
+	// maxSlack is how far out of order the reads of one sequential program come:
+	// the kernel keeps up to 4 MiB of them in flight (package fs raises
+	// read_ahead_kb to that).
+	maxSlack = 5 << 20
 )
 
 // stream is one sequential reader of an object.
@@ -57,12 +61,13 @@ func (r *readahead) read(s span, size int64) span {
 
 // find gives the stream that a read at off continues. Reads of one sequential
 // program arrive out of order by as much as the kernel keeps in flight; the
-// tolerance grows with the evidence.
+// tolerance grows with the evidence, and reaches to what was asked for in any
+// case.
 func (r *readahead) find(off int64) *stream {
 	for i := range r.streams {
 		st := &r.streams[i]
-		slack := min(2*max(st.run, unitSize), BlockSize)
-		if st.run > 0 && off >= st.pos-slack && off <= st.pos+slack {
+		slack := min(2*max(st.run, unitSize), maxSlack)
+		if st.run > 0 && off >= st.pos-slack && off <= max(st.pos+slack, st.ahead-unitSize) {
 			return st
 		}
 	}
@@ -110,7 +115,7 @@ func (st *stream) extend(size, limit int64) int64 {
 func (r *readahead) keeps(s span) bool {
 	for i := range r.streams {
 		st := &r.streams[i]
-		if st.run > 0 && s.overlaps(span{st.pos - BlockSize, st.ahead}) {
+		if st.run > 0 && s.overlaps(span{st.pos - maxSlack, st.ahead}) {
 			return true
 		}
 	}

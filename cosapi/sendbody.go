@@ -3,7 +3,6 @@ package cosapi
 import (
 	"errors"
 	"fmt"
-	"hash/crc64"
 	"io"
 	"sync"
 )
@@ -68,7 +67,7 @@ func (b *sendBody) Read(p []byte) (int, error) {
 		p = p[:rest]
 	}
 	n, err := b.src.Read(p)
-	b.crc = crc64.Update(b.crc, crcTable, p[:n])
+	b.crc = updateCRC64(b.crc, p[:n])
 	b.sent += int64(n)
 	if err == io.EOF && b.sent < b.size {
 		err = fmt.Errorf("the body ended after %d of %d bytes: it was cut while it was sent", b.sent, b.size)

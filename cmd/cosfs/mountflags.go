@@ -34,6 +34,7 @@ type mountConfig struct {
 	cacheDir          string
 	cacheSize         byteSize
 	partSize          byteSize
+	memory            byteSize
 	parallel          int
 	storageClass, acl string
 
@@ -78,6 +79,8 @@ func (c *mountConfig) register(f *pflag.FlagSet) {
 	f.StringVar(&c.cacheDir, "cache-dir", "", "`directory` of cached and of staged data (default /var/cache/cosfs for root, else ~/.cache/cosfs)")
 	c.cacheSize, c.partSize = 10<<30, 8<<20
 	f.Var(&c.cacheSize, "cache-size", "bytes of cached data kept on disk")
+	c.memory = 64 << 20
+	f.Var(&c.memory, "memory", "bytes of memory for transfers, for content while the disk of --cache-dir fails, and for small files read ahead")
 	f.Var(&c.partSize, "part-size", "content above this size is uploaded in parts of it")
 	f.IntVar(&c.parallel, "parallel", 8, "transfers at once, in each direction")
 	f.StringVar(&c.storageClass, "storage-class", "", "storage `class` of new objects (default the bucket's)")
@@ -101,6 +104,7 @@ var storageClassName = regexp.MustCompile(`^[A-Z_]*$`)
 const (
 	minPartSize = 1 << 20 // COS refuses smaller parts (cos-api.md 3.5)
 	maxPartSize = 5 << 30
+	minMemory   = 16 << 20
 )
 
 // check refuses what cannot work and completes what is left open.
@@ -117,6 +121,8 @@ func (c *mountConfig) check() error {
 		return fail(exitUsage, "--parallel %d is not between 1 and 1024", c.parallel)
 	case c.partSize < minPartSize || c.partSize > maxPartSize:
 		return fail(exitUsage, "--part-size %s is not between 1MiB and 5GiB, the limits of COS", &c.partSize)
+	case c.memory < minMemory:
+		return fail(exitUsage, "--memory %s is less than 16MiB, which transfers need", &c.memory)
 	case c.attrTTL < 0 || c.negativeTTL < 0:
 		return fail(exitUsage, "--attr-ttl and --negative-ttl cannot be negative")
 	case !slices.Contains(cannedACLs, c.acl):

@@ -91,7 +91,7 @@ func (s *session) openFS(client *cosapi.Client) error {
 	}
 	blocks, err = cache.Open(cache.Config{
 		Dir: filepath.Join(c.cacheDir, "blocks"), Size: int64(c.cacheSize), FreeFloor: int64(c.diskFree),
-		Source: client, Parallel: c.parallel, Log: s.log,
+		Source: client, Parallel: c.parallel, Memory: int64(c.memory), Log: s.log,
 	})
 	if err != nil {
 		return errors.Join(fail(exitFailed, "%w", err), stage.Close())
