@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -157,29 +156,5 @@ func TestPrograms(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { m.script(t, makeSource+script) })
 	}
-	m.down()
-}
-
-// rsync -a transfers nothing the second time, and knows the attributes that it
-// compares without asking for each: from the mount's attribute store.
-func TestRsyncTwice(t *testing.T) {
-	m := newBox(t).mount()
-	src := t.TempDir()
-	m.scriptIn(t, src, makeSource+"sources src")
-	m.run("rsync", "-a", src+"/src", m.dir+"/")
-	m.down()
-	m.up()
-	time.Sleep(3100 * time.Millisecond) // only what is 3 s old is believed later (package cache, AttrFile)
-	m.run("ls", "-lR", m.dir)           // what the store does not know yet is asked once
-	m.down()
-	m.up()
-	m.steer("reset")
-	out := m.run("rsync", "-a", "--stats", "--itemize-changes", src+"/src", m.dir+"/")
-	require.Contains(t, out, "Number of regular files transferred: 0\n")
-	require.NotRegexp(t, `(?m)^[<>c.*][fdLDS]`, out, "rsync must find nothing to change")
-	require.Zero(t, m.counts()["HeadObject"], "%v", m.counts())
-	require.Equal(t,
-		m.scriptIn(t, src, makeSource+"state src"),
-		m.scriptIn(t, filepath.Join(m.dir), makeSource+"state src"))
 	m.down()
 }

@@ -67,6 +67,11 @@ func TestControlKeepsABoundedNumber(t *testing.T) {
 		require.NotNil(t, d)
 		defer d.conn.Close()
 	}
+	require.Eventually(t, func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return len(c.waiting) == maxWaiting
+	}, eventually, tick)
 	conn, err := net.Dial("unix", controlName(dir))
 	require.NoError(t, err)
 	b := make([]byte, 100)
