@@ -16,7 +16,8 @@ import (
 type RenamePhase string
 
 // The phases of a rename. A failure in the first is undone by deleting the
-// copies, in the second there is only the way forward.
+// copies, in the second there is only the way forward, unless nothing was
+// deleted for sure.
 const (
 	RenameCopying  RenamePhase = "copying"
 	RenameDeleting RenamePhase = "deleting" // all copies are made
@@ -26,14 +27,18 @@ const (
 // first copy until after its last delete. The requests are its owner's.
 type Rename struct {
 	From, To string // prefixes that end in "/"
+	// Replaces: there was an empty directory under the new name, whose marker
+	// stays if the rename is undone.
+	Replaces bool
 	At       time.Time
 
 	stage *Stage
 	id    string
 
-	mu    sync.Mutex // guards the fields below and the record; with no other lock
-	phase RenamePhase
-	over  bool
+	mu     sync.Mutex // guards the fields below and the record; with no other lock
+	phase  RenamePhase
+	newest time.Time
+	over   bool
 }
 
 // renameRecord is a Rename as JSON, in <id>.rename.json.
@@ -42,16 +47,19 @@ type renameRecord struct {
 	ID     string      `json:"id"`
 	From   text        `json:"from"`
 	To     text        `json:"to"`
+	Over   bool        `json:"replaces,omitempty"`
 	At     time.Time   `json:"at"`
 	Phase  RenamePhase `json:"phase"`
+	Newest time.Time   `json:"newest,omitzero"`
 }
 
-// BeginRename records that everything below one prefix goes to another.
-func (s *Stage) BeginRename(from, to string) (*Rename, error) {
+// BeginRename records that everything below one prefix goes to another, which
+// replaces an empty directory there if there is one.
+func (s *Stage) BeginRename(from, to string, replaces bool) (*Rename, error) {
 	if err := checkPrefixes(from, to); err != nil {
 		return nil, err
 	}
-	r := &Rename{From: from, To: to, At: time.Now(), stage: s, id: fmt.Sprintf("%016x", s.nextID.Add(1)), phase: RenameCopying}
+	r := &Rename{From: from, To: to, Replaces: replaces, At: time.Now(), stage: s, id: fmt.Sprintf("%016x", s.nextID.Add(1)), phase: RenameCopying}
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -61,7 +69,7 @@ func (s *Stage) BeginRename(from, to string) (*Rename, error) {
 	s.mu.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.saveLocked(RenameCopying); err != nil {
+	if err := r.saveLocked(RenameCopying, time.Time{}); err != nil {
 		s.forgetRename(r)
 		return nil, errors.Join(err, ignoreMissing(os.Remove(r.path())))
 	}
@@ -100,15 +108,28 @@ func (r *Rename) Phase() RenamePhase {
 	return r.phase
 }
 
+// Newest is what Deleting was told.
+func (r *Rename) Newest() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.newest
+}
+
 // Deleting records that all copies are made: once it has returned nil, what
-// is below To is the directory, also after a power cut.
-func (r *Rename) Deleting() error {
+// is below To is the directory, also after a power cut. newest is the youngest
+// Last-Modified among the objects copied: what is older was among them.
+func (r *Rename) Deleting(newest time.Time) error { return r.enter(RenameDeleting, newest) }
+
+// Copying takes Deleting back: nothing was deleted, and the copies are to go.
+func (r *Rename) Copying() error { return r.enter(RenameCopying, time.Time{}) }
+
+func (r *Rename) enter(phase RenamePhase, newest time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.over {
 		return os.ErrClosed
 	}
-	return r.saveLocked(RenameDeleting)
+	return r.saveLocked(phase, newest)
 }
 
 // Done forgets the rename, completed or undone.
@@ -134,15 +155,16 @@ func (s *Stage) forgetRename(r *Rename) {
 
 func (r *Rename) path() string { return r.stage.path(r.id + renameSuffix) }
 
-func (r *Rename) saveLocked(phase RenamePhase) error {
-	p, err := json.Marshal(renameRecord{Format: recordFormat, ID: r.id, From: text(r.From), To: text(r.To), At: r.At, Phase: phase})
+func (r *Rename) saveLocked(phase RenamePhase, newest time.Time) error {
+	p, err := json.Marshal(renameRecord{Format: recordFormat, ID: r.id, From: text(r.From), To: text(r.To), Over: r.Replaces,
+		At: r.At, Phase: phase, Newest: newest})
 	if err != nil {
 		return fmt.Errorf("stage: record of the rename of %q: %w", r.From, err)
 	}
 	if err := r.stage.replaceFile(r.id+renameSuffix, p, true); err != nil {
 		return err
 	}
-	r.phase = phase
+	r.phase, r.newest = phase, newest
 	return nil
 }
 
@@ -174,7 +196,7 @@ func (s *Stage) recoverRename(id string) error {
 	if err != nil {
 		return err
 	}
-	r := &Rename{From: string(rec.From), To: string(rec.To), At: rec.At, stage: s, id: id, phase: rec.Phase}
+	r := &Rename{From: string(rec.From), To: string(rec.To), Replaces: rec.Over, At: rec.At, stage: s, id: id, phase: rec.Phase, newest: rec.Newest}
 	s.renames[r] = struct{}{}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -11,11 +12,12 @@ import (
 // The record of a rename outlives the process, with its phase.
 func TestRenameRecord(t *testing.T) {
 	r := newRig(t)
-	first, err := r.stage.BeginRename("a/", "b/c/")
+	first, err := r.stage.BeginRename("a/", "b/c/", true)
 	require.NoError(t, err)
-	second, err := r.stage.BeginRename("d/\t/", "e/")
+	second, err := r.stage.BeginRename("d/\t/", "e/", false)
 	require.NoError(t, err)
-	require.NoError(t, second.Deleting())
+	newest := time.Now().UTC()
+	require.NoError(t, second.Deleting(newest))
 	require.Equal(t, []*Rename{first, second}, r.stage.Renames())
 	require.Equal(t, 2, r.stage.Stats().Renames)
 	r.reopen()
@@ -24,12 +26,17 @@ func TestRenameRecord(t *testing.T) {
 	for i, want := range []*Rename{first, second} {
 		require.Equal(t, [2]string{want.From, want.To}, [2]string{again[i].From, again[i].To})
 		require.Equal(t, want.Phase(), again[i].Phase())
+		require.Equal(t, want.Replaces, again[i].Replaces)
 		require.True(t, want.At.Equal(again[i].At))
+		require.True(t, want.Newest().Equal(again[i].Newest()))
 	}
-	require.NoError(t, again[0].Deleting())
+	require.True(t, again[1].Newest().Equal(newest))
+	require.NoError(t, again[1].Copying())
+	require.Equal(t, RenameCopying, again[1].Phase())
+	require.NoError(t, again[0].Deleting(newest))
 	require.NoError(t, again[0].Done())
 	require.ErrorIs(t, again[0].Done(), os.ErrClosed)
-	require.ErrorIs(t, again[0].Deleting(), os.ErrClosed)
+	require.ErrorIs(t, again[0].Deleting(newest), os.ErrClosed)
 	r.reopen()
 	require.Len(t, r.stage.Renames(), 1)
 	require.NoError(t, r.stage.Renames()[0].Done())
@@ -39,19 +46,19 @@ func TestRenameRecord(t *testing.T) {
 func TestRenameRefused(t *testing.T) {
 	r := newRig(t)
 	for _, c := range [][2]string{{"a", "b/"}, {"a/", "b"}, {"", "b/"}, {"a/", "a/b/"}, {"a/", "a/"}} {
-		_, err := r.stage.BeginRename(c[0], c[1])
+		_, err := r.stage.BeginRename(c[0], c[1], false)
 		require.ErrorIs(t, err, syscall.EINVAL, c)
 	}
-	rename, err := r.stage.BeginRename("a/", "b/")
+	rename, err := r.stage.BeginRename("a/", "b/", false)
 	require.NoError(t, err)
 	aside := rename.path() + newSuffix
 	require.NoError(t, os.Mkdir(aside, 0o700))
-	require.Error(t, rename.Deleting())
+	require.Error(t, rename.Deleting(time.Now()))
 	require.Equal(t, RenameCopying, rename.Phase())
 	require.NoError(t, ignoreMissing(os.Remove(aside)))
 	require.NoError(t, rename.Done())
 	require.NoError(t, r.stage.Close())
-	_, err = r.stage.BeginRename("a/", "b/")
+	_, err = r.stage.BeginRename("a/", "b/", false)
 	require.ErrorIs(t, err, os.ErrClosed)
 	r.open()
 }
