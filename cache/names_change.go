@@ -88,6 +88,12 @@ func (n *Names) Forget(key string) {
 // ForgetTree is Forget for dir and everything below it.
 func (n *Names) ForgetTree(dir string) {
 	n.memory.forgetTree(dir)
+	n.ForgetNames(dir)
+}
+
+// ForgetNames is ForgetTree but for attributes and ACLs, which are those of
+// exact versions: a rename of our own has just made them.
+func (n *Names) ForgetNames(dir string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.endWalksLocked(dir)

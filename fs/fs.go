@@ -65,6 +65,8 @@ type FS struct {
 	// later counts the files that the stage is to tell of once it has stored
 	// them.
 	later sync.WaitGroup
+	// resuming counts the goroutine that puts renames of an earlier run right.
+	resuming sync.WaitGroup
 
 	// tree guards parent and name of every node. It is the outermost lock;
 	// only the commit of a rename or removal takes it for writing.
@@ -127,6 +129,7 @@ func (f *FS) newIno() uint64 { return f.lastIno.Add(1) }
 // written, and then ends the file system's own work. What it could not store
 // stays in the stage for the next mount; the error says how much.
 func (f *FS) Close(ctx context.Context) error {
+	defer f.resuming.Wait()
 	defer f.cancel()
 	if err := f.stage.Drain(ctx); err != nil {
 		return err

@@ -17,6 +17,7 @@ func (f *FS) recover() {
 		f.log.Warn("an earlier run ended before this file was closed; its data is kept in the stage and not uploaded",
 			"key", r.Key, "stage", r.ID)
 	}
+	f.resumeRenames()
 	for _, staged := range f.stage.Recovered() {
 		if !strings.HasPrefix(staged.Key(), f.cfg.Prefix) {
 			f.log.Error("staged file is outside of the mounted prefix; it stays in the stage", "key", staged.Key())

@@ -193,11 +193,11 @@ func (m *move) renameObject(l *leaf, rekey func(cosapi.Object)) error {
 	l.mu.Unlock()
 	rekey(info)
 	if err := m.fs.delete(m.oldKey); err != nil {
-		if m.target == nil {
+		if m.target == nil && refused(err) { // without an answer the original may be gone
 			rekey(was)
 			return errors.Join(err, m.fs.delete(m.newKey))
 		}
-		// What was under the new name is gone, so there is no way back.
+		// The original, or what was under the new name, is gone: no way back.
 		m.fs.names.Forget(m.oldKey)
 		m.fs.log.Error("renamed, but the old name could not be removed", "key", m.oldKey, "to", m.newKey, "err", err)
 	}

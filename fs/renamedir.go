@@ -2,12 +2,15 @@ package fs
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"cosfs/cosapi"
+	"cosfs/writeback"
 )
 
 // renameDir renames a directory: every object below it is copied, then the
@@ -27,23 +30,57 @@ func (m *move) renameDir(dir *dirNode) error {
 	if err := dir.keepClaimed(m.oldKey); err != nil {
 		return err
 	}
-	t := &treeCopy{fs: m.fs, from: prefixOf(m.oldKey), to: prefixOf(m.newKey), done: make(map[string]copied)}
+	return m.renameTree(dir, newTreeCopy(m.fs, prefixOf(m.oldKey), prefixOf(m.newKey)))
+}
+
+// renameTree makes the requests, under a record that outlives a crash.
+func (m *move) renameTree(dir *dirNode, t *treeCopy) error {
+	record, err := m.fs.stage.BeginRename(t.from, t.to, m.target != nil)
+	if err != nil {
+		return err
+	}
 	if err := t.run(); err != nil {
-		return errors.Join(err, m.undo(t))
+		return errors.Join(err, m.undo(t, record))
+	}
+	if err := record.Deleting(t.newest); err != nil {
+		return errors.Join(err, m.undo(t, record))
 	}
 	dir.rekeyBelow(t) // readers go on with the copies while the originals go
 	left, err := t.deleteOld()
-	if err != nil && left == len(t.done) { // none of them is gone
+	if refused(err) && left == len(t.done) { // none of them is gone
 		t.swap()
 		dir.rekeyBelow(t)
 		t.swap()
-		return errors.Join(err, m.undo(t))
+		if failed := record.Copying(); failed != nil { // the next mount tries to delete once more
+			return errors.Join(err, failed)
+		}
+		return errors.Join(err, m.undo(t, record))
 	}
-	if err != nil {
-		m.fs.log.Error("directory renamed, but not all of the old one could be removed", "key", m.oldKey, "to", m.newKey, "left", left, "err", err)
+	if err != nil { // the record stays, and the next mount completes it
+		m.fs.log.Error("directory renamed, but not all of the old one could be removed; the next mount goes on",
+			"key", m.oldKey, "to", m.newKey, "left", left, "err", err)
+	} else {
+		err = record.Done()
+	}
+	if err != nil && left == 0 {
+		m.fs.log.Error("record of a directory rename not deleted", "key", m.oldKey, "err", err)
 	}
 	m.commitDir(dir, t)
 	return nil
+}
+
+// refused says that COS has answered, and has not done what it was asked to.
+// After any other error it may have.
+func refused(err error) bool {
+	var e *cosapi.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Kind {
+	case cosapi.Throttled, cosapi.Unavailable, cosapi.Timeout, cosapi.Canceled, cosapi.Corrupt:
+		return false
+	}
+	return true
 }
 
 // holdBelow brings COS into line with the staged files below that it has had
@@ -87,14 +124,17 @@ func (f *FS) stagedBelow(key string) []*fileNode {
 }
 
 // undo removes the copies that were made, and gives an empty directory that
-// was there its marker back.
-func (m *move) undo(t *treeCopy) error {
+// was there its marker back. If it fails, the record stays for the next mount.
+func (m *move) undo(t *treeCopy, record *writeback.Rename) error {
 	err := t.deleteNew()
 	m.fs.names.ForgetTree(m.newKey)
 	if target, ok := m.target.(*dirNode); ok && target.marked() {
 		err = errors.Join(err, target.putMarker(m.newKey, false))
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return record.Done()
 }
 
 // commitDir moves the directory in the tree and tells what is only local of
@@ -102,7 +142,7 @@ func (m *move) undo(t *treeCopy) error {
 func (m *move) commitDir(dir *dirNode, t *treeCopy) {
 	m.commit()
 	m.fs.names.ForgetTree(m.oldKey)
-	m.fs.names.ForgetTree(m.newKey)
+	m.fs.names.ForgetNames(m.newKey)
 	if c, ok := t.done[t.from]; ok {
 		dir.refresh(c.is, m.fs.now())
 	}
@@ -173,8 +213,13 @@ type treeCopy struct {
 	fs       *FS
 	from, to string // prefixes ending in "/"
 
-	mu   sync.Mutex
-	done map[string]copied // by old key
+	mu     sync.Mutex
+	done   map[string]copied // by old key
+	newest time.Time         // Last-Modified of the youngest original
+}
+
+func newTreeCopy(f *FS, from, to string) *treeCopy {
+	return &treeCopy{fs: f, from: from, to: to, done: make(map[string]copied)}
 }
 
 type copied struct{ was, is cosapi.Object }
@@ -212,6 +257,11 @@ func (t *treeCopy) pass() (news int, err error) {
 			}
 			return news, err
 		}
+		for _, e := range page.Entries { // first of all
+			if len(e.Key)+len(t.to)-len(t.from) > maxKey {
+				return news, errors.Join(fmt.Errorf("%q would be too long below %q: %w", e.Key, t.to, syscall.ENAMETOOLONG), g.Wait())
+			}
+		}
 		for _, e := range page.Entries {
 			if t.has(e.Object) {
 				continue
@@ -236,8 +286,8 @@ func (t *treeCopy) has(o cosapi.Object) bool {
 // copy copies one object with its attributes. A listing does not show them
 // all, so they are asked for: a copy resets ACL, storage class and encryption.
 func (t *treeCopy) copy(listed cosapi.Object) error {
-	was, err := t.fs.bucket.Head(t.fs.ctx, listed.Key)
-	if errors.Is(err, cosapi.NotFound) {
+	was, err := t.fs.names.Full(t.fs.ctx, listed)
+	if errors.Is(err, cosapi.NotFound) || err == nil && was.ETag == "" {
 		return nil // removed by somebody since the listing
 	}
 	if err != nil {
@@ -247,7 +297,7 @@ func (t *treeCopy) copy(listed cosapi.Object) error {
 	if err := cosapi.CheckKey(newKey); err != nil {
 		return err
 	}
-	a, err := t.fs.askAccess(listed.Key)
+	a, err := t.fs.knownAccess(listed.Key, was)
 	if err != nil {
 		return err
 	}
@@ -260,6 +310,9 @@ func (t *treeCopy) copy(listed cosapi.Object) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.done[listed.Key] = copied{was: was, is: is}
+	if listed.Modified.After(t.newest) {
+		t.newest = listed.Modified
+	}
 	return nil
 }
 

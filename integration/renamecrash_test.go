@@ -1,0 +1,129 @@
+package integration
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"cosfs/cosapi"
+	"cosfs/cosapi/cosserver"
+	"cosfs/cosapi/costest"
+)
+
+// A rename of a directory is killed at random points, and the next mount shows
+// one of the two trees, and every object is there exactly once.
+// COSFS_TEST_RENAME_CRASH=5000 makes it ten kills over 5000 objects.
+func TestRenameKilled(t *testing.T) {
+	objects, kills := 300, 5
+	if n, err := strconv.Atoi(os.Getenv("COSFS_TEST_RENAME_CRASH")); err == nil {
+		objects, kills = n, 10
+	}
+	seed := uint64(time.Now().UnixNano())
+	if s, err := strconv.ParseUint(os.Getenv("COSFS_TEST_SEED"), 10, 64); err == nil {
+		seed = s
+	}
+	t.Logf("COSFS_TEST_SEED=%d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	k := newKilled(t, objects)
+	from, to := "old", "new"
+	for range kills {
+		k.kill(from, to, random.IntN(k.requests(objects)), random.IntN(2) == 0)
+		if k.check() == to {
+			from, to = to, from
+		}
+	}
+}
+
+// killed is a mount of a bucket in this process by the program.
+type killed struct {
+	*mounted
+	server *costest.Server
+	client *cosapi.Client
+	want   map[string]string // contents by name
+}
+
+func newKilled(t *testing.T, objects int) *killed {
+	t.Helper()
+	bin, err := program()
+	require.NoError(t, err)
+	server := costest.NewServer(t)
+	b := &box{t: t, bin: bin, url: server.URL, id: server.Credentials.SecretID, key: server.Credentials.SecretKey}
+	k := &killed{mounted: &mounted{box: b, dir: t.TempDir(), cache: t.TempDir()}, server: server, client: server.Client(t), want: map[string]string{}}
+	t.Cleanup(k.forceUmount)
+	for i := range objects {
+		k.want[fmt.Sprintf("d%d/f%d", i%7, i)] = fmt.Sprint(i)
+	}
+	for name, body := range k.want {
+		_, err := k.client.Put(t.Context(), "old/"+name, strings.NewReader(body), cosapi.PutOptions{})
+		require.NoError(t, err)
+	}
+	return k
+}
+
+// requests are those of one rename when nothing is known of the objects.
+func (k *killed) requests(objects int) int { return 3*objects + 3*(objects/1000+1) }
+
+// kill renames, and kills the program when the request with that number comes,
+// before or after it is carried out.
+func (k *killed) kill(from, to string, at int, before bool) {
+	k.t.Helper()
+	k.clearAttrs()
+	k.up()
+	pid := k.daemon()
+	_, err := os.Stat(filepath.Join(k.dir, from))
+	require.NoError(k.t, err)
+	var once sync.Once
+	k.server.Faults.Add(costest.Fault{Skip: at, ResetBefore: before, OnHit: func(r *cosserver.Request) {
+		once.Do(func() {
+			k.t.Logf("killed at request %d, %s %s", at, r.Op, r.Key)
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		})
+	}})
+	err = os.Rename(filepath.Join(k.dir, from), filepath.Join(k.dir, to))
+	k.t.Logf("rename %s to %s: %v", from, to, err)
+	_ = syscall.Kill(pid, syscall.SIGKILL) // it was quicker than expected
+	require.Eventually(k.t, func() bool { return syscall.Kill(pid, 0) != nil }, 10*time.Second, 5*time.Millisecond)
+	k.server.Faults.Clear()
+}
+
+// clearAttrs makes each rename ask for headers and ACLs again.
+func (k *killed) clearAttrs() { _ = os.Remove(filepath.Join(k.cache, "attrs.db")) }
+
+// check mounts and gives the name that the directory has.
+func (k *killed) check() (name string) {
+	k.t.Helper()
+	k.up()
+	entries, err := os.ReadDir(k.dir)
+	require.NoError(k.t, err)
+	require.Len(k.t, entries, 1, "one of the two trees")
+	name = entries[0].Name()
+	for file, body := range k.want {
+		got, err := os.ReadFile(filepath.Join(k.dir, name, file))
+		require.NoError(k.t, err)
+		require.Equal(k.t, body, string(got))
+	}
+	k.down()
+	keys := map[string]bool{}
+	for page, err := range k.client.Pages(k.t.Context(), cosapi.ListOptions{}) {
+		require.NoError(k.t, err)
+		for _, e := range page.Entries {
+			if !strings.HasSuffix(e.Key, "/") {
+				keys[e.Key] = true
+			}
+		}
+	}
+	require.Len(k.t, keys, len(k.want), "each object once")
+	for file := range k.want {
+		require.True(k.t, keys[name+"/"+file], file)
+	}
+	return name
+}
