@@ -47,7 +47,14 @@
 // holds no lock meanwhile: plan under locks, act without, commit under locks.
 // Keys are made again when the claim is granted, for a directory above may have
 // moved (own). A rename of a directory claims both subtrees, and holds back the
-// uploads that the stage would begin by itself below it.
+// uploads that the stage would begin by itself below it. It has a record in the
+// stage from before its first copy until after its last delete (renameTree); an
+// answer that is lost after the first delete was sent undoes nothing. What a
+// crash leaves is undone or completed before the next mount answers, from the
+// record and from what both trees show (renamerecover.go); when that takes
+// longer than resumeLimit the mount answers, shows what the bucket has, and
+// stores and removals in both trees wait. The keys of what is copied are in
+// memory: about a kilobyte per object.
 //
 // Requests run under the context of the mount, not of the kernel's call: any
 // signal to the calling program cancels the latter. cosapi bounds each in time.
@@ -67,7 +74,8 @@
 //
 // Whoever waits for fileNode.ending holds none of them.
 //
-// Goroutines: the FUSE server's, ended by the unmount that Mount.Wait waits for.
+// Goroutines: the FUSE server's, ended by the unmount that Mount.Wait waits for;
+// that of renames which an earlier run has left, which Close waits for.
 // Uploads, and the calls that tell of them, belong to the Stage; Close waits
 // for both.
 //

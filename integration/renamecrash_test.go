@@ -36,7 +36,11 @@ func TestRenameKilled(t *testing.T) {
 	k := newKilled(t, objects)
 	from, to := "old", "new"
 	for range kills {
-		k.kill(from, to, random.IntN(k.requests(objects)), random.IntN(2) == 0)
+		fault := costest.Fault{Skip: random.IntN(k.requests(objects)), ResetBefore: random.IntN(2) == 0}
+		if random.IntN(2) == 0 { // deletes are few, and the most dangerous
+			fault.Op, fault.Skip = "DeleteMultipleObjects", random.IntN(objects/1000+1)
+		}
+		k.kill(from, to, fault)
 		if k.check() == to {
 			from, to = to, from
 		}
@@ -72,9 +76,9 @@ func newKilled(t *testing.T, objects int) *killed {
 // requests are those of one rename when nothing is known of the objects.
 func (k *killed) requests(objects int) int { return 3*objects + 3*(objects/1000+1) }
 
-// kill renames, and kills the program when the request with that number comes,
-// before or after it is carried out.
-func (k *killed) kill(from, to string, at int, before bool) {
+// kill renames, and kills the program when the request comes that the fault
+// names, before or after it is carried out.
+func (k *killed) kill(from, to string, at costest.Fault) {
 	k.t.Helper()
 	k.clearAttrs()
 	k.up()
@@ -82,12 +86,13 @@ func (k *killed) kill(from, to string, at int, before bool) {
 	_, err := os.Stat(filepath.Join(k.dir, from))
 	require.NoError(k.t, err)
 	var once sync.Once
-	k.server.Faults.Add(costest.Fault{Skip: at, ResetBefore: before, OnHit: func(r *cosserver.Request) {
+	at.OnHit = func(r *cosserver.Request) {
 		once.Do(func() {
-			k.t.Logf("killed at request %d, %s %s", at, r.Op, r.Key)
+			k.t.Logf("killed at request %d, %s %s, carried out: %v", at.Skip, r.Op, r.Key, !at.ResetBefore)
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		})
-	}})
+	}
+	k.server.Faults.Add(at)
 	err = os.Rename(filepath.Join(k.dir, from), filepath.Join(k.dir, to))
 	k.t.Logf("rename %s to %s: %v", from, to, err)
 	_ = syscall.Kill(pid, syscall.SIGKILL) // it was quicker than expected

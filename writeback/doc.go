@@ -157,8 +157,9 @@
 // a conflict if there is another. What is deferred meanwhile builds on it.
 //
 // A Rename is the durable record, <id>.rename.json, of the rename of a
-// directory: its two prefixes, and whether all copies are made. The requests
-// are its owner's, who finds it in Renames after a crash.
+// directory: its two prefixes, whether all copies are made, and how young the
+// youngest object was that was copied. The requests are its owner's, who finds
+// it in Renames after a crash.
 //
 // # Names
 //
