@@ -1,17 +1,6 @@
 package fs
 
-import (
-	"golang.org/x/sync/errgroup"
-
-	"cosfs/cosapi"
-)
-
-// Limits of one copy request (cos-api.md 3.0.5), and what is used beyond it.
-const (
-	maxCopy       = 5 << 30   // bytes
-	copyPart      = 512 << 20 // bytes; 10,000 of them are 4.8 TiB
-	parallelCopys = 16
-)
+import "cosfs/cosapi"
 
 // copyObject copies an object inside the bucket, by parts if it must, and
 // returns what is there now. Without o.Replace the attributes stay.
@@ -21,10 +10,10 @@ func (f *FS) copyObject(src cosapi.Object, key string, o cosapi.CopyOptions) (co
 	}
 	var info cosapi.Object
 	var err error
-	if src.Size <= maxCopy {
+	if src.Size <= cosapi.MaxPutSize {
 		info, err = f.bucket.Copy(f.ctx, src.Version, key, o)
 	} else {
-		info, err = f.copyByParts(src, key, o)
+		info, err = f.bucket.CopyLarge(f.ctx, src.Version, key, cosapi.CopyLargeOptions{CopyOptions: o, Concurrency: f.cfg.Parallel})
 	}
 	if err != nil {
 		return cosapi.Object{}, err
@@ -39,34 +28,4 @@ func (f *FS) copyObject(src cosapi.Object, key string, o cosapi.CopyOptions) (co
 	}
 	f.written(info, o.PutOptions)
 	return info, nil
-}
-
-func (f *FS) copyByParts(src cosapi.Object, key string, o cosapi.CopyOptions) (cosapi.Object, error) {
-	put := o.PutOptions
-	if !o.Replace { // a multipart upload inherits nothing
-		put.Attrs = src.Attrs
-	}
-	id, err := f.bucket.StartUpload(f.ctx, key, put)
-	if err != nil {
-		return cosapi.Object{}, err
-	}
-	size := max(copyPart, (src.Size+9999)/10000)
-	parts := make([]cosapi.Part, (src.Size+size-1)/size)
-	g, ctx := errgroup.WithContext(f.ctx)
-	g.SetLimit(parallelCopys)
-	for i := range parts {
-		g.Go(func() (err error) {
-			off := int64(i) * size
-			r := cosapi.Range{Off: off, Len: min(size, src.Size-off)}
-			parts[i], err = f.bucket.CopyPart(ctx, key, id, i+1, src.Version, r)
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		if abort := f.bucket.AbortUpload(f.ctx, key, id); abort != nil {
-			f.log.Warn("unfinished upload left behind", "key", key, "upload", id, "err", abort)
-		}
-		return cosapi.Object{}, err
-	}
-	return f.bucket.CompleteUpload(f.ctx, key, id, parts)
 }

@@ -37,6 +37,7 @@ type Config struct {
 	Encryption   cosapi.Encryption // of new objects; zero: the bucket's default
 	RootMode     uint32            // permission bits of the mount's root; 0: DirMode
 	ReadOnly     bool
+	Parallel     int              // copies at once in the rename of a directory; 0: 8
 	Log          *slog.Logger     // nil: discard
 	Now          func() time.Time // nil: time.Now
 }
@@ -101,6 +102,9 @@ func New(cfg Config) (*FS, error) {
 }
 
 func (c *Config) fillDefaults() {
+	if c.Parallel <= 0 {
+		c.Parallel = 8
+	}
 	if c.AttrTTL == 0 {
 		c.AttrTTL = defaultAttrTTL
 	}

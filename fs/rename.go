@@ -51,6 +51,9 @@ func (m *move) run() error {
 		return err
 	}
 	defer release()
+	if err := m.settle(); err != nil {
+		return err
+	}
 	if dir, ok := m.node.(*dirNode); ok {
 		return m.renameDir(dir)
 	}
@@ -112,6 +115,20 @@ func (m *move) claim() (release func(), err error) {
 		return []string{m.oldKey, m.newKey}, nil
 	})
 	return release, err
+}
+
+// settle has what is deferred in both places carried out first: the copies are
+// made of what the bucket has.
+func (m *move) settle() error {
+	for _, key := range []string{m.oldKey, m.newKey} {
+		if m.isDir() {
+			key = prefixOf(key)
+		}
+		if err := m.fs.stage.Settle(m.fs.ctx, key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // renameLeaf renames anything but a directory: a copy and a removal, or

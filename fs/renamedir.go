@@ -249,7 +249,7 @@ func (t *treeCopy) run() error {
 // pass copies what one listing shows and is not copied yet.
 func (t *treeCopy) pass() (news int, err error) {
 	g, ctx := errgroup.WithContext(t.fs.ctx)
-	g.SetLimit(parallelCopys)
+	g.SetLimit(t.fs.cfg.Parallel)
 	for page, err := range t.fs.bucket.Pages(ctx, cosapi.ListOptions{Prefix: t.from}) {
 		if err != nil {
 			if failed := g.Wait(); failed != nil { // which has cancelled the listing

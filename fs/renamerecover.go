@@ -118,7 +118,7 @@ func (r *resumption) complete(ctx context.Context) error {
 	}
 	return r.eachPage(ctx, r.from, r.to, func(page []cosapi.Entry, copies map[string]cosapi.Object) error {
 		g := errgroup.Group{}
-		g.SetLimit(parallelCopys)
+		g.SetLimit(r.fs.cfg.Parallel)
 		keys := make([]string, 0, len(page))
 		for _, e := range page {
 			keys = append(keys, e.Key)
