@@ -202,6 +202,9 @@ func (m *move) renameStaged(n *fileNode) (done bool, err error) {
 // so that open handles read on from the copy, and then the original goes.
 func (m *move) renameObject(l *leaf, rekey func(cosapi.Object)) error {
 	info, err := m.copyLeaf(l)
+	if errors.Is(err, cosapi.Changed) || errors.Is(err, cosapi.NotFound) {
+		m.fs.names.Forget(m.oldKey) // somebody else's doing: the kernel looks the path up again upon ESTALE
+	}
 	if err != nil {
 		return err
 	}

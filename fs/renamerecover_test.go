@@ -141,3 +141,43 @@ func TestRenameDirectoryTooLong(t *testing.T) {
 	require.Empty(t, w.staged.Renames())
 	require.Equal(t, "x", w.read("a/f"))
 }
+
+// When the endpoint refuses at the mount, the rename is put right in the
+// background, and what would be stored in one of the trees waits for that.
+func TestInterruptedRenameGoesOnInTheBackground(t *testing.T) {
+	w := newWorld(t, nil)
+	w.server.Faults.Add(costest.Fault{Op: "DeleteMultipleObjects", Status: 403, Code: "AccessDenied", Times: 2})
+	interrupted(w, true, map[string]string{"b/": "", "b/f": "1", "a/": "", "a/f": "1"})
+	require.Len(t, w.log.lines("goes on in the background"), 1)
+	w.write("b/g", "2")
+	require.Equal(t, []string{"b/", "b/f", "b/g"}, w.keys())
+	require.Empty(t, w.staged.Renames())
+}
+
+// A burst of refusals and an error inside a 200 are waited out.
+func TestRenameDirectoryThroughFaults(t *testing.T) {
+	w := newWorld(t, nil)
+	for i := range 50 {
+		w.put(fmt.Sprint("a/f", i), fmt.Sprint(i))
+	}
+	w.server.Faults.Add(costest.Fault{Op: "CopyObject", Status: 503, Code: "SlowDown", Times: 6})
+	w.server.Faults.Add(costest.Fault{Op: "CopyObject", ErrorInside200: "InternalError", Times: 6})
+	w.server.Faults.Add(costest.Fault{Op: "CopyObject", ResetAfter: true, Times: 6})
+	require.NoError(t, unix.Rename(w.path("a"), w.path("b")))
+	require.Len(t, w.keys(), 51)
+	for i := range 50 {
+		require.Equal(t, fmt.Sprint(i), w.get(fmt.Sprint("b/f", i)))
+	}
+}
+
+// A file that somebody else replaces is renamed as it is then.
+func TestRenameOfWhatWasReplaced(t *testing.T) {
+	w := newWorld(t, nil)
+	w.write("f", "ours")
+	_, err := os.Stat(w.path("f"))
+	require.NoError(t, err)
+	w.put("f", "theirs, longer")
+	require.NoError(t, unix.Rename(w.path("f"), w.path("g")))
+	require.Equal(t, []string{"g"}, w.keys())
+	require.Equal(t, "theirs, longer", w.get("g"))
+}
