@@ -23,7 +23,7 @@
 //
 // Crash rules: a final name is given to synced files only, so it is trusted,
 // whatever happened; a partial file found at Open is deleted. An adopted file
-// is whole but not synced. Its name has the boot id of the kernel and is
+// is whole but not synced, and so is a fetched one of up to 1 MiB. Its name has the boot id of the kernel and is
 // trusted while that is the same: a killed process leaves the bytes in the
 // page cache, a power cut changes the boot id. A task of the Cache, or Close,
 // syncs such files some at a time and then gives them the final name; one that

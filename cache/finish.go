@@ -10,6 +10,10 @@ import (
 	"cosfs/cosapi"
 )
 
+// lazySync: files up to this size, in bytes, are synced some at a time after
+// they came, like adopted ones. A sync each would cost more than its GET.
+const lazySync = 1 << 20
+
 // claimFinishLocked says once that the blob is whole and needs finish.
 func (b *blob) claimFinishLocked() bool {
 	if b.complete || b.verified || b.finished != nil || !b.wholeLocked() || len(b.fetches) > 0 {
@@ -38,7 +42,7 @@ func (b *blob) finish() {
 		bad = &cosapi.Error{Op: "GetObject", Key: v.Key, Kind: cosapi.Corrupt,
 			Message: fmt.Sprintf("the CRC64 of what came is %d, COS has %d", sum, want)}
 	}
-	if err == nil && bad == nil {
+	if err == nil && bad == nil && b.size > lazySync {
 		got.store.seal(encodeSeal(b.size, foldSums(b.size, blocks)))
 		err = got.store.sync()
 	}
@@ -118,8 +122,8 @@ func (b *blob) conclude(got view, bad, err error) (t trash, done bool, _ error) 
 	return t, err == nil && b.complete, err
 }
 
-// promoteLocked gives the synced file its final name, and goes on with a
-// descriptor that cannot write. When that fails the blob stays whole and
+// promoteLocked gives the file its final name, a small one that of this boot,
+// and goes on with a descriptor that cannot write. When that fails the blob stays whole and
 // readable; it just does not survive a remount.
 func (b *blob) promoteLocked() (trash, error) {
 	b.c.mu.Lock()
@@ -131,14 +135,20 @@ func (b *blob) promoteLocked() (trash, error) {
 	if err != nil {
 		return trash{}, err
 	}
-	final := b.c.dir.final(b.id)
-	if err := renameToFanOut(b.path, final); err != nil {
+	name := b.c.dir.final(b.id)
+	if b.size <= lazySync {
+		name = b.c.dir.fresh(b.id)
+	}
+	if err := renameToFanOut(b.path, name); err != nil {
 		return trash{store: st}, err
 	}
 	old := b.store
 	b.gen.Add(1)
-	b.store, b.path, b.complete = st, final, true
+	b.store, b.path, b.complete = st, name, true
 	b.present, b.known, b.sums = nil, nil, nil
+	if b.size <= lazySync {
+		b.c.queueLocked(b)
+	}
 	return trash{store: old}, nil
 }
 

@@ -253,10 +253,12 @@ type view struct {
 }
 
 // await waits until the bytes of s are in the store; ahead lets the
-// read-ahead see the read.
+// read-ahead see the read. It sees it again after a GET that was refused: what
+// that was for is then asked for as a whole, not in pieces of a read.
 func (o *Object) await(ctx context.Context, s span, ahead bool) (view, error) {
-	for ; ; ahead = false {
-		got, w, err := o.look(s, ahead)
+	for show := ahead; ; {
+		got, w, err := o.look(s, show)
+		show = false
 		if err != nil || w == nil {
 			return got, err
 		}
@@ -265,7 +267,10 @@ func (o *Object) await(ctx context.Context, s span, ahead bool) (view, error) {
 		case <-ctx.Done():
 			return view{}, ctx.Err()
 		}
-		if w.err != nil && !errors.Is(w.err, errRetry) {
+		switch {
+		case errors.Is(w.err, errRetry):
+			show = ahead
+		case w.err != nil:
 			return view{}, w.err
 		}
 	}

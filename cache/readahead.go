@@ -21,6 +21,7 @@ type stream struct {
 	run   int64  // bytes it has read in sequence; 0: the slot is free
 	ahead int64  // up to here has been asked for
 	grown bool   // secondGet is behind
+	front bool   // it began at the front of the object
 	tick  uint64 // of the last read
 }
 
@@ -40,17 +41,19 @@ func (r *readahead) read(s span, size int64) span {
 	st := r.find(s.off)
 	switch {
 	case st != nil:
+		want.off = min(want.off, st.ahead) // what it ran past is read next
 		st.advance(s)
 		want.end = max(want.end, st.extend(size, r.window))
-	case r.tick == 1 && s.off < firstGet:
+	case r.tick == 1 && (s.off < firstGet || s.off < maxSlack && s.len() >= firstGet/2):
 		// The kernel sends the first reads of a file side by side, so the
-		// one for offset 0 need not come first.
+		// one for offset 0 need not come first. Large ones are its own
+		// read-ahead, or a large random read, for which the rest is little.
 		want = span{0, min(max(want.end, firstGet), size)}
 		if size <= maxGet {
 			want.end = size
 		}
 		st = r.begin(s)
-		st.ahead = want.end
+		st.ahead, st.front = want.end, true
 	default:
 		st = r.begin(s)
 		st.ahead = want.end
@@ -62,11 +65,14 @@ func (r *readahead) read(s span, size int64) span {
 // find gives the stream that a read at off continues. Reads of one sequential
 // program arrive out of order by as much as the kernel keeps in flight; the
 // tolerance grows with the evidence, and reaches to what was asked for in any
-// case.
+// case. Who begins at the front is taken for sequential at once.
 func (r *readahead) find(off int64) *stream {
 	for i := range r.streams {
 		st := &r.streams[i]
 		slack := min(2*max(st.run, unitSize), maxSlack)
+		if st.front {
+			slack = maxSlack
+		}
 		if st.run > 0 && off >= st.pos-slack && off <= max(st.pos+slack, st.ahead-unitSize) {
 			return st
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -17,6 +18,8 @@ import (
 // dirNode is a directory: a prefix, with or without a marker object.
 type dirNode struct {
 	node
+
+	listed atomic.Bool // some program has read its entries
 
 	mu     sync.Mutex // guards what follows; after fs.tree, before a leaf's mu
 	attr   attr

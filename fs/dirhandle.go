@@ -130,6 +130,7 @@ func (h *dirHandle) page() error {
 		return err
 	}
 	h.rows, h.more = rows, more
+	h.dir.listed.Store(true)
 	if len(rows) > 0 {
 		h.asked = rows[len(rows)-1].Base
 	}

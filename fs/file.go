@@ -165,9 +165,12 @@ func (n *node) dirKeyLocked() (string, bool) {
 // under way, from the stage into the cache; then it is read again.
 func (n *fileNode) read(p []byte, off int64) (int, error) {
 	for {
-		staged, pin, err := n.acquire()
+		staged, pin, first, err := n.acquire()
 		if err != nil {
 			return 0, err
+		}
+		if first {
+			n.readAhead()
 		}
 		if pin != nil {
 			count, err := pin.object.ReadAt(n.fs.ctx, p, off)
@@ -207,22 +210,22 @@ func (n *fileNode) waitUnlock() {
 }
 
 // acquire gives the staged file, or else the pinned version, to be given back
-// with release.
-func (n *fileNode) acquire() (*writeback.File, *pin, error) {
+// with release; first says that it was pinned for this read.
+func (n *fileNode) acquire() (staged *writeback.File, p *pin, first bool, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.staged != nil {
-		return n.staged, nil, nil
+		return n.staged, nil, false, nil
 	}
 	if n.pin == nil {
 		object, err := n.fs.blocks.Get(n.info.Version)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, false, err
 		}
-		n.pin = &pin{object: object}
+		n.pin, first = &pin{object: object}, true
 	}
 	n.pin.readers++
-	return nil, n.pin, nil
+	return nil, n.pin, first, nil
 }
 
 func (n *fileNode) release(p *pin) {

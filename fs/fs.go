@@ -56,6 +56,7 @@ type FS struct {
 	overlay  overlay
 	claims   claims
 	repeats  repeats
+	ahead    ahead
 
 	// ctx is the life of the mount. Requests run under it and not under the
 	// kernel's context of a call, which any signal to the caller cancels

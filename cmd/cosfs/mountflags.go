@@ -80,7 +80,7 @@ func (c *mountConfig) register(f *pflag.FlagSet) {
 	c.cacheSize, c.partSize = 10<<30, 8<<20
 	f.Var(&c.cacheSize, "cache-size", "bytes of cached data kept on disk")
 	c.memory = 64 << 20
-	f.Var(&c.memory, "memory", "bytes of memory for transfers, for content while the disk of --cache-dir fails, and for small files read ahead")
+	f.Var(&c.memory, "memory", "bytes of memory for transfers, and for content while the disk of --cache-dir fails")
 	f.Var(&c.partSize, "part-size", "content above this size is uploaded in parts of it")
 	f.IntVar(&c.parallel, "parallel", 8, "transfers at once, in each direction")
 	f.StringVar(&c.storageClass, "storage-class", "", "storage `class` of new objects (default the bucket's)")
