@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 
 // box is a server in a process of its own, and mounts of its bucket.
 type box struct {
-	t    *testing.T
+	t    testing.TB
 	bin  string
 	root string // the server's objects
 	url  string
@@ -60,13 +60,13 @@ type box struct {
 	sdk  *cos.Client
 }
 
-// newBox starts `cosfs serve` and makes the bucket with the official SDK.
-func newBox(t *testing.T) *box {
+// newBox starts `cosfs serve` with further flags and makes the bucket with the official SDK.
+func newBox(t testing.TB, flags ...string) *box {
 	t.Helper()
 	bin, err := program()
 	require.NoError(t, err)
 	b := &box{t: t, bin: bin, root: t.TempDir(), id: "AKID" + rand.Text(), key: rand.Text()}
-	b.serve()
+	b.serve(flags...)
 	b.sdk = b.newSDK()
 	_, err = b.sdk.Bucket.Put(t.Context(), nil)
 	require.NoError(t, err)
@@ -78,9 +78,9 @@ func (b *box) env() []string {
 	return append(os.Environ(), "COS_SECRET_ID="+b.id, "COS_SECRET_KEY="+b.key)
 }
 
-func (b *box) serve() {
+func (b *box) serve(flags ...string) {
 	b.t.Helper()
-	cmd := exec.Command(b.bin, "serve", "--root", b.root, "--listen", "127.0.0.1:0", "--admin")
+	cmd := exec.Command(b.bin, append([]string{"serve", "--root", b.root, "--listen", "127.0.0.1:0", "--admin"}, flags...)...)
 	cmd.Env = b.env()
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()

@@ -15,7 +15,7 @@ import (
 
 // tool finds a program that the test is about. Without it the test fails: a
 // promise nobody checks is none.
-func tool(t *testing.T, name string) string {
+func tool(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	require.NoError(t, err, "%s is not installed: apt-get install %s, or let scripts/test do it", name, name)
