@@ -99,14 +99,16 @@
 // the next question about a name of the same directory within a second lists
 // the directory, four pages at most.
 //
-// Rows come in byte order of names, which is not the order of the listing: it
-// sorts directory d as "d/", after "d-1" and "d.txt". So rows are held back
-// while a directory may still have to go before them; when too many wait (16
-// pages), one LIST asks for that directory. A listing is read a page at a
-// time, the next one ahead; of a directory larger than NamesConfig.MaxRows
-// only a window is kept, and Rows goes on from any name. What cannot be a
-// name, and a file behind a directory of the same name, is hidden, counted
-// and logged.
+// Rows come in order of name + "/" (InOrder), which is that of the listing for
+// directories: it has "d/" behind "d-1" and "d.txt". Files it has before them;
+// so a file whose name begins that of others waits until the place of a
+// directory of its name is passed, everything else can be shown as soon as it
+// is read. (In byte order of names a thousand files "img-0001" would wait for a
+// directory "img".) A listing is read a page at a time, the next one ahead; of
+// a directory larger than NamesConfig.MaxRows only a window is kept, and Rows
+// goes on from any name: the files that wait there are asked for first, a LIST
+// each. What cannot be a name, and a file behind a directory of the same name,
+// is hidden, counted and logged.
 //
 // Who opens directories in order (the next of its siblings, or the first one
 // after reading all of them) is taken for a walker: find, du, grep -r, a copy.

@@ -8,18 +8,15 @@ import (
 	"cosfs/cosapi"
 )
 
-const (
-	// pageRows is the most rows of one answer of Rows, and of one LIST.
-	pageRows = cosapi.MaxListPage
-	// maxHeld is how many rows may wait for a directory that would have to
-	// be shown before them, until it is asked for; see listing.limit.
-	maxHeld = 16 * pageRows
-)
+// pageRows is the most rows of one answer of Rows, and of one LIST.
+const pageRows = cosapi.MaxListPage
 
 // listing is what LIST said of one directory, as far as it was read: the
-// children with start < base, in byte order, up to a frontier that moves with
-// every page. Names.mu guards it, also once it is replaced by a newer one and
-// only its readers still have it.
+// children behind start, in the order of InOrder, up to a frontier that moves
+// with every page. LIST shows the file "d" before "d-1", and the directory "d/"
+// after it; so a file waits behind the frontier until it is known that no
+// directory takes its name. Names.mu guards the listing, also once it is
+// replaced by a newer one and only its readers still have it.
 type listing struct {
 	dir    string
 	start  string // everything after it is here; "" means from the beginning
@@ -33,11 +30,9 @@ type listing struct {
 	last     string // the frontier: the last key read, without the prefix
 	complete bool
 
-	// limit: rows from it on may yet get a directory in front of them. The
-	// listing sorts directory d as "d/", hence after "d-1" and "d.txt",
-	// readers see it as "d". "" means that all rows read are final.
-	limit  string
-	probed []string // candidates for limit that were asked for, shortest first
+	// waiting are the names of files that LIST shows before start but that
+	// come behind it, if there are such files: they are asked for one by one.
+	waiting []string
 
 	finished bool // somebody has read it to the end
 
@@ -56,18 +51,31 @@ type listing struct {
 func (n *Names) newListing(dir, start string) *listing {
 	l := &listing{dir: dir, start: start, veiled: prefixOf(dir) == n.prefix}
 	if start != "" {
-		// Never inside a group of the listing: start has no slash.
-		l.next = prefixOf(dir) + start
+		l.next = prefixOf(dir) + start + "/" // of a group of the listing, all of it
+		for i := 1; i < len(start); i++ {
+			if start[i] < '/' && isName(start[:i]) {
+				l.waiting = append(l.waiting, start[:i])
+			}
+		}
 	}
 	return l
 }
 
 // covers says whether the listing answers for the child base, be it there or not.
 func (l *listing) covers(base string) bool {
-	if l.pages == 0 || base <= l.start && l.start != "" {
+	if l.pages == 0 || l.start != "" && InOrder(base, l.start) <= 0 {
 		return false
 	}
 	return l.complete || slashedAtMost(base, l.last)
+}
+
+// continues says whether the listing can serve what comes behind `after`
+// without reading what lies between.
+func (l *listing) continues(after string) bool {
+	if InOrder(after, l.start) <= 0 {
+		return after == l.start
+	}
+	return l.complete || slashedAtMost(after, l.last)
 }
 
 // fresh says whether the listing can be believed; one that has just been
@@ -79,11 +87,10 @@ func (l *listing) fresh(now time.Time) bool {
 // whole says whether it answers for all children.
 func (l *listing) whole() bool { return l.complete && l.start == "" }
 
-// request is what to ask next: a page, or whether the directory probe exists
-// when too many rows wait for it.
-func (l *listing) request(held int) (o cosapi.ListOptions, probe string) {
-	if l.limit != "" && l.rows.from(l.limit) > held {
-		return cosapi.ListOptions{Prefix: prefixOf(l.dir) + l.limit + "/", Max: 1}, l.limit
+// request is what to ask next: a page, or for a file that may be waiting.
+func (l *listing) request() (o cosapi.ListOptions, waiting string) {
+	if len(l.waiting) > 0 {
+		return cosapi.ListOptions{Prefix: prefixOf(l.dir) + l.waiting[0], Max: 1}, l.waiting[0]
 	}
 	return cosapi.ListOptions{Prefix: prefixOf(l.dir), Delimiter: "/", Marker: l.next, Max: pageRows}, ""
 }
@@ -113,7 +120,6 @@ func (l *listing) take(rows []row, marker *row, last, next string, until time.Ti
 	rows = l.veil(rows)
 	hidden = l.shadowed(rows)
 	l.rows.add(rows)
-	l.settle()
 	return hidden
 }
 
@@ -136,35 +142,11 @@ func (l *listing) shadowed(rows []row) (hidden []string) {
 	return hidden
 }
 
-// probedFor takes the answer about the directory base.
-func (l *listing) probedFor(base string, exists bool) {
-	l.probed = append(l.probed, base)
-	if exists && !(l.veiled && base == privateDir) {
-		l.rows.put(row{key: prefixOf(l.dir) + base + "/", skip: int32(len(prefixOf(l.dir))), dir: true})
+// waited takes the answer about the file base that may be waiting.
+func (l *listing) waited(base string, p cosapi.Page) {
+	l.waiting = l.waiting[1:]
+	if len(p.Entries) > 0 && p.Entries[0].Key == prefixOf(l.dir)+base {
+		rows, _, _ := decode(p, prefixOf(l.dir))
+		l.rows.add(rows)
 	}
-	l.settle()
-}
-
-// settle computes limit: the shortest beginning d of the last key that may
-// still turn up as "d/", because "d/" sorts after that key. Shorter is
-// smaller, and nothing that is not such a beginning can come before a row
-// that was read.
-func (l *listing) settle() {
-	l.limit = ""
-	if l.complete {
-		l.probed = nil
-		return
-	}
-	l.probed = slices.DeleteFunc(l.probed, func(d string) bool { return !mayFollow(d, l.last) })
-	for i := 1; i <= len(l.last); i++ {
-		if d := l.last[:i]; mayFollow(d, l.last) && !slices.Contains(l.probed, d) {
-			l.limit = d
-			return
-		}
-	}
-}
-
-// mayFollow says whether d is a name, a beginning of last, and "d/" > last.
-func mayFollow(d, last string) bool {
-	return strings.HasPrefix(last, d) && isName(d) && !slashedAtMost(d, last)
 }

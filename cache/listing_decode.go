@@ -7,7 +7,7 @@ import (
 	"cosfs/cosapi"
 )
 
-// decode makes rows in order of their bases from a page of the listing of
+// decode makes rows in order from a page of the listing of
 // prefix. Their strings are copies in one block of memory. marker is the
 // directory's own marker, hidden are the keys that cannot be shown.
 func decode(p cosapi.Page, prefix string) (rows []row, marker *row, hidden []string) {
@@ -69,11 +69,11 @@ func keep(block *strings.Builder, s string) string {
 	return block.String()[from:]
 }
 
-// inOrder sorts the rows of a page by base; of a file and a directory of the
+// inOrder sorts the rows of a page; of a file and a directory of the
 // same name the file is hidden.
 func inOrder(rows []row) (sorted []row, hidden []string) {
 	byBase := func(a, b row) int {
-		if c := strings.Compare(a.base(), b.base()); c != 0 || a.dir == b.dir {
+		if c := InOrder(a.base(), b.base()); c != 0 || a.dir == b.dir {
 			return c
 		}
 		if a.dir {

@@ -45,7 +45,7 @@ func (r *row) name(until time.Time) Name {
 // chunkRows is the size at which a chunk is cut in two.
 const chunkRows = 2 * pageRows
 
-// rowSet keeps rows in byte order of their base, one per base, in chunks:
+// rowSet keeps rows in order of their bases, one per base, in chunks:
 // pages of a listing are appended whole, and a change moves one chunk only.
 type rowSet struct {
 	chunks [][]row // none is empty
@@ -57,13 +57,13 @@ type rowSet struct {
 func (s *rowSet) seek(base string) (chunk, i int, found bool) {
 	chunk = sort.Search(len(s.chunks), func(c int) bool {
 		rows := s.chunks[c]
-		return rows[len(rows)-1].base() >= base
+		return InOrder(rows[len(rows)-1].base(), base) >= 0
 	})
 	if chunk == len(s.chunks) {
 		return chunk, 0, false
 	}
 	i, found = slices.BinarySearchFunc(s.chunks[chunk], base, func(r row, b string) int {
-		return strings.Compare(r.base(), b)
+		return InOrder(r.base(), b)
 	})
 	return chunk, i, found
 }
@@ -107,22 +107,44 @@ func (s *rowSet) add(rows []row) {
 	if len(rows) == 0 {
 		return
 	}
-	if _, _, found := s.seek(rows[0].base()); !found && s.endsBefore(rows[0].base()) {
-		s.chunks = append(s.chunks, rows)
-		s.count += len(rows)
-		return
-	}
-	for _, r := range rows {
-		s.put(r)
+	chunk, i, _ := s.seek(rows[0].base())
+	switch {
+	case chunk == len(s.chunks):
+		s.push(rows)
+	case chunk == len(s.chunks)-1 && len(s.chunks[chunk])-i <= pageRows: // files that wait
+		tail := s.chunks[chunk][i:]
+		s.count -= len(tail)
+		if s.chunks[chunk] = s.chunks[chunk][:i:i]; i == 0 {
+			s.chunks = s.chunks[:chunk]
+		}
+		s.push(mergeRows(tail, rows))
+	default:
+		for _, r := range rows {
+			s.put(r)
+		}
 	}
 }
 
-func (s *rowSet) endsBefore(base string) bool {
-	if len(s.chunks) == 0 {
-		return true
+// push appends a chunk.
+func (s *rowSet) push(rows []row) {
+	s.chunks = append(s.chunks, rows)
+	s.count += len(rows)
+}
+
+// mergeRows makes one run of two; of a base that is in both, newer has the row.
+func mergeRows(older, newer []row) []row {
+	all := make([]row, 0, len(older)+len(newer))
+	for len(older) > 0 && len(newer) > 0 {
+		switch c := InOrder(older[0].base(), newer[0].base()); {
+		case c < 0:
+			all, older = append(all, older[0]), older[1:]
+		case c > 0:
+			all, newer = append(all, newer[0]), newer[1:]
+		default:
+			older = older[1:]
+		}
 	}
-	last := s.chunks[len(s.chunks)-1]
-	return last[len(last)-1].base() < base
+	return append(append(all, older...), newer...)
 }
 
 // drop removes the row of base.
@@ -148,23 +170,21 @@ func (s *rowSet) shed() string {
 	return last
 }
 
-// page copies up to limit rows with after < base, and base < end unless end
-// is empty. more says that the set has further such rows.
-func (s *rowSet) page(after, end string, limit int) (rows []row, more bool) {
+// page copies up to limit rows behind the base after, with base+"/" <= last
+// unless all are wanted. more says that the set has further such rows.
+func (s *rowSet) page(after, last string, all bool, limit int) (rows []row, more bool) {
 	chunk, i, found := s.seek(after)
 	if found {
 		i++
 	}
-	lastChunk, stop := len(s.chunks)-1, -1 // -1: to the end of the last chunk
-	if end != "" {
-		if c, j, _ := s.seek(end); c < len(s.chunks) {
-			lastChunk, stop = c, j
-		}
+	end, stop := len(s.chunks), 0
+	if !all {
+		end, stop = s.behind(last)
 	}
 	rows = make([]row, 0, min(limit, s.count))
-	for ; chunk <= lastChunk; chunk, i = chunk+1, 0 {
+	for ; chunk < end || chunk == end && i < stop; chunk, i = chunk+1, 0 {
 		from := s.chunks[chunk]
-		if chunk == lastChunk && stop >= 0 {
+		if chunk == end {
 			from = from[:stop]
 		}
 		from = from[min(i, len(from)):]
@@ -176,12 +196,16 @@ func (s *rowSet) page(after, end string, limit int) (rows []row, more bool) {
 	return rows, false
 }
 
-// from counts the rows with a base not less than base.
-func (s *rowSet) from(base string) int {
-	chunk, i, _ := s.seek(base)
-	n := -i
-	for ; chunk < len(s.chunks); chunk++ {
-		n += len(s.chunks[chunk])
+// behind finds the first row with base+"/" > last. Past the end the chunk is
+// len(chunks).
+func (s *rowSet) behind(last string) (chunk, i int) {
+	chunk = sort.Search(len(s.chunks), func(c int) bool {
+		rows := s.chunks[c]
+		return !slashedAtMost(rows[len(rows)-1].base(), last)
+	})
+	if chunk < len(s.chunks) {
+		rows := s.chunks[chunk]
+		i = sort.Search(len(rows), func(i int) bool { return !slashedAtMost(rows[i].base(), last) })
 	}
-	return n
+	return chunk, i
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -69,6 +70,8 @@ type Names struct {
 	log              *slog.Logger
 	memory           *attrMemory
 	heads            chan struct{} // one token per HEAD for attributes
+
+	edits atomic.Uint64 // see Edits
 
 	ctx    context.Context // of the questions; ended by Close
 	cancel context.CancelFunc

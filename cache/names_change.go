@@ -7,6 +7,10 @@ import (
 	"cosfs/cosapi"
 )
 
+// Edits counts the calls of Learn, Removed, Forget and ForgetTree: rows that
+// were read at another count may have been changed by this host since.
+func (n *Names) Edits() uint64 { return n.edits.Load() }
+
 // Learn takes a version that COS has just acknowledged to us: its attributes
 // hold for the first listed row with the same ETag and size within 2 s of
 // obj.Modified (the Date of the answer), and until then its name is answered
@@ -16,6 +20,7 @@ import (
 // known to be empty now.
 func (n *Names) Learn(obj cosapi.Object) {
 	now := n.now()
+	defer n.edits.Add(1) // last, so that who saw the count before sees the change
 	n.memory.forget(obj.Key)
 	if !obj.Listed {
 		n.memory.put(obj, now, true)
@@ -52,6 +57,7 @@ func (n *Names) beginEmptyLocked(dir string, until time.Time) {
 // trailing slash names a directory's marker.
 func (n *Names) Removed(key string) {
 	now := n.now()
+	defer n.edits.Add(1) // last, so that who saw the count before sees the change
 	n.memory.forget(key)
 	path, isDir := strings.CutSuffix(key, "/")
 	n.mu.Lock()
@@ -74,6 +80,7 @@ func (n *Names) Removed(key string) {
 // listings of it and of its parent.
 func (n *Names) Forget(key string) {
 	key = strings.TrimSuffix(key, "/")
+	defer n.edits.Add(1) // last, so that who saw the count before sees the change
 	n.memory.forget(key)
 	n.memory.forget(key + "/")
 	n.mu.Lock()
@@ -87,6 +94,7 @@ func (n *Names) Forget(key string) {
 
 // ForgetTree is Forget for dir and everything below it.
 func (n *Names) ForgetTree(dir string) {
+	defer n.edits.Add(1) // last, so that who saw the count before sees the change
 	n.memory.forgetTree(dir)
 	n.ForgetNames(dir)
 }

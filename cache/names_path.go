@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"strings"
 
 	"cosfs/cosapi"
@@ -45,6 +46,20 @@ func slashedAtMost(base, last string) bool {
 		return len(last) > len(base) && last[len(base)] >= '/'
 	}
 	return base < last
+}
+
+// InOrder compares two names of a directory in the order in which Rows gives
+// them: as if each ended with a slash, as a listing has those of directories.
+// The empty name is before all.
+func InOrder(a, b string) int {
+	n := min(len(a), len(b))
+	if c := strings.Compare(a[:n], b[:n]); c != 0 || n == 0 || len(a) == len(b) {
+		return cmp.Or(c, len(a)-len(b))
+	}
+	if len(a) < len(b) {
+		return cmp.Compare('/', b[n])
+	}
+	return cmp.Compare(a[n], '/')
 }
 
 // markerFits says whether key+"/" can be a key at all (cos-api.md 3.0.5).

@@ -13,8 +13,8 @@ type Row struct {
 	Name
 }
 
-// Rows is a page of the children of dir, in byte order of Base, strictly
-// after the base `after` ("" begins). more says that another page may follow.
+// Rows is a page of the children of dir, in the order of InOrder, strictly
+// behind the base `after` ("" begins). more says that another page may follow.
 // A page has at most 1000 rows, often fewer, and is empty only at the end.
 // Attributes are complete if the mode asks for them. A directory of any size is read through a
 // window of at most MaxRows rows; a directory that does not exist is empty.
@@ -62,7 +62,7 @@ func (n *Names) Listed(dir string) bool {
 // `after` without reading what lies between, else a new one in its place.
 func (n *Names) listingLocked(dir, after string, now time.Time) *listing {
 	d := n.directoryLocked(dir)
-	if l := d.list; l != nil && l.fresh(now) && l.start <= after && (after == l.start || after <= l.last) {
+	if l := d.list; l != nil && l.fresh(now) && l.continues(after) {
 		return l
 	}
 	n.detachLocked(d)
@@ -85,11 +85,11 @@ type stretch struct {
 func (n *Names) nextRows(ctx context.Context, l *listing, after string, now time.Time) (stretch, error) {
 	for {
 		n.mu.Lock()
-		if after < l.start {
+		if InOrder(after, l.start) < 0 {
 			l = n.listingLocked(l.dir, after, now)
 		}
 		s := stretch{of: l, until: l.until}
-		s.rows, s.more = l.rows.page(after, l.limit, pageRows)
+		s.rows, s.more = l.rows.page(after, l.last, l.complete, pageRows)
 		done := l.complete || len(s.rows) > 0
 		l.finished = l.finished || l.complete && !s.more
 		var f *flight
@@ -118,7 +118,7 @@ func (n *Names) extendLocked(l *listing) *flight {
 		}
 		l.unfeedLocked()
 	}
-	o, probe := l.request(n.held())
+	o, waiting := l.request()
 	asked := n.now()
 	f := n.launchLocked(func(f *flight) {
 		page, err := n.bucket.List(n.ctx, o)
@@ -129,7 +129,7 @@ func (n *Names) extendLocked(l *listing) *flight {
 			}
 		}
 		n.memory.bind(page.Entries)
-		hidden := n.extended(l, page, probe, asked, err)
+		hidden := n.extended(l, page, waiting, asked, err)
 		n.hide(hidden)
 		f.err = err
 	})
@@ -139,12 +139,9 @@ func (n *Names) extendLocked(l *listing) *flight {
 	return f
 }
 
-// held is how many rows of a listing may wait for a directory.
-func (n *Names) held() int { return min(maxHeld, n.maxRows/2) }
-
 // extended gives l the answer to its request. It returns the keys that cannot
 // be shown.
-func (n *Names) extended(l *listing, page cosapi.Page, probe string, asked time.Time, err error) (hidden []string) {
+func (n *Names) extended(l *listing, page cosapi.Page, waiting string, asked time.Time, err error) (hidden []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	l.flight = nil
@@ -152,8 +149,8 @@ func (n *Names) extended(l *listing, page cosapi.Page, probe string, asked time.
 	switch {
 	case err != nil:
 		return nil
-	case probe != "":
-		l.probedFor(probe, len(page.Entries) > 0)
+	case waiting != "":
+		l.waited(waiting, page)
 	default:
 		hidden = l.absorb(page, asked.Add(n.ttl))
 		n.replayLocked(l, frontier, asked)

@@ -61,7 +61,7 @@ func TestNamesAgainstTheServer(t *testing.T) {
 	for _, r := range rows {
 		shown = append(shown, fmt.Sprint(r.Base, " ", r.Dir))
 	}
-	require.Equal(t, []string{".dot false", "f true", "f-1 false", "sub true", "子 +%#?~ false"}, shown)
+	require.Equal(t, []string{".dot false", "f-1 false", "f true", "sub true", "子 +%#?~ false"}, shown)
 	require.Equal(t, [2]int64{0, 1}, requests(s))
 
 	_, err = n.Lookup(t.Context(), "d/absent")
@@ -81,7 +81,7 @@ func TestPagesAgainstTheServer(t *testing.T) {
 	}
 	s, client := serve(t, append(keys, "d/f/below", "d/f-0500/below")...)
 	want = append(append([]string{"f"}, want...), "f-0500")
-	slices.Sort(want)
+	slices.SortFunc(want, cache.InOrder)
 	for from := range 3 {
 		from *= 501 // f-0500 and f-0500.txt are neighbours here
 		n := cache.NewNames(cache.NamesConfig{Bucket: client, Attrs: cache.AttrsList})
@@ -99,7 +99,9 @@ func TestPagesAgainstTheServer(t *testing.T) {
 		}
 		n.Close()
 		require.Equal(t, want[from:], got)
-		require.Equal(t, [2]int64{0, []int64{2, 1, 1}[from/501]}, requests(s))
+		// Begun in the middle, it asks for the files that may wait there: f, and
+		// f-0500 or f-1000.
+		require.Equal(t, [2]int64{0, []int64{2, 3, 3}[from/501]}, requests(s))
 	}
 }
 

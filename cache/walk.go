@@ -112,7 +112,7 @@ func (n *Names) fedLocked(l *listing) *flight {
 	if !w.confirmed {
 		patience = 1
 	}
-	if w.done || l.limit != "" && l.rows.from(l.limit) > n.held() {
+	if w.done {
 		return nil
 	}
 	if l.idle >= patience {

@@ -43,7 +43,7 @@ func (n *Names) orderLocked(dir string, now time.Time) (ordered, first bool) {
 	if before == base {
 		return false, false
 	}
-	if before != "" && before < base && now.Sub(at) < n.ttl && d.list.steps(before, base) {
+	if before != "" && InOrder(before, base) < 0 && now.Sub(at) < n.ttl && d.list.steps(before, base) {
 		d.inRow++
 		return d.inRow > d.penalty, false
 	}

@@ -98,33 +98,15 @@ func (n *Names) skipFilesLocked(w *walk) bool {
 }
 
 // nextDir is the directory among the rows that a flat listing shows next
-// behind the key last, the smallest base with base+"/" > last; or "".
+// behind the key last, or "".
 func (s *rowSet) nextDir(last string) string {
-	best := ""
-	for i := 1; i <= len(last); i++ {
-		if r, ok := s.get(last[:i]); ok && r.dir && mayFollow(last[:i], last) {
-			best = shorterFirst(best, r.base())
-		}
-	}
-	chunk, i, _ := s.seek(last)
+	chunk, i := s.behind(last)
 	for ; chunk < len(s.chunks); chunk, i = chunk+1, 0 {
 		for ; i < len(s.chunks[chunk]); i++ {
-			r := &s.chunks[chunk][i]
-			if best != "" && !strings.HasPrefix(r.base(), best) {
-				return best // only what begins like it can be listed before it
-			}
-			if r.dir && r.base()+"/" > last {
-				best = shorterFirst(best, r.base())
+			if r := &s.chunks[chunk][i]; r.dir {
+				return r.base()
 			}
 		}
 	}
-	return best
-}
-
-// shorterFirst is the one of two directories that is listed first; "" is none.
-func shorterFirst(a, b string) string {
-	if a == "" || b+"/" < a+"/" {
-		return b
-	}
-	return a
+	return ""
 }

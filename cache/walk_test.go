@@ -31,7 +31,7 @@ func TestWalkersSeeTheTree(t *testing.T) {
 		})
 		open := func(dir string) []Row {
 			rows := readAll(t, n, dir)
-			require.Equal(t, append([]string{}, slices.Sorted(maps.Keys(tree[dir]))...), bases(rows), "round %d, page %d: %q of %q", round, b.pageMax, dir, keys)
+			require.Equal(t, append([]string{}, slices.SortedFunc(maps.Keys(tree[dir]), InOrder)...), bases(rows), "round %d, page %d: %q of %q", round, b.pageMax, dir, keys)
 			for _, row := range rows {
 				require.Equal(t, tree[dir][row.Base], row.Dir)
 				if !row.Dir {
@@ -209,11 +209,9 @@ func TestAJumpingReaderIsNotTakenForAWalker(t *testing.T) {
 	for _, i := range order {
 		readAll(t, n, fmt.Sprintf("t/d%03d", i))
 	}
+	n.Close()
 	_, lists := b.counts()
 	require.LessOrEqual(t, lists, 215)
-	for _, o := range b.lists {
-		require.Equal(t, "/", o.Delimiter)
-	}
 }
 
 func TestAWalkThatIsLeftReadsNoFurther(t *testing.T) {

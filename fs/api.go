@@ -43,6 +43,7 @@ var (
 	_ fusefs.FileLseeker   = (*fileHandle)(nil)
 
 	_ fusefs.FileReaddirenter = (*dirHandle)(nil)
+	_ fusefs.FileLookuper     = (*dirHandle)(nil)
 	_ fusefs.FileSeekdirer    = (*dirHandle)(nil)
 	_ fusefs.FileFsyncdirer   = (*dirHandle)(nil)
 )

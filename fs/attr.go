@@ -73,9 +73,12 @@ type defaults struct {
 // attrOf reads the attributes of an object; typ is the type it has by its
 // place in the listing (S_IFDIR, or S_IFREG when only its headers can tell).
 func attrOf(o cosapi.Object, typ uint32, d defaults) attr {
-	a := attr{mode: syscall.S_IFREG | d.fileMode, uid: d.uid, gid: d.gid, mtime: o.Modified}
+	a := attr{mode: syscall.S_IFREG | d.fileMode, uid: d.uid, gid: d.gid, mtime: o.Modified, ctime: o.Modified, atime: o.Modified}
 	if typ == syscall.S_IFDIR {
 		a.mode = syscall.S_IFDIR | d.dirMode
+	}
+	if len(o.Meta) == 0 { // what a listing shows, by the thousand
+		return a
 	}
 	if mode, ok := metaMode10(o.Meta); ok {
 		a.mode = mergeMode(a.mode, mode, typ)
@@ -169,7 +172,11 @@ func metaTime(m map[string]string, otherwise time.Time, names ...string) time.Ti
 
 func metaUint(m map[string]string, names ...string) (uint32, bool) {
 	for _, name := range names {
-		if v, err := strconv.ParseUint(m[name], 10, 32); err == nil {
+		s, ok := m[name]
+		if !ok {
+			continue
+		}
+		if v, err := strconv.ParseUint(s, 10, 32); err == nil {
 			return uint32(v), true
 		}
 	}

@@ -153,7 +153,7 @@ func (d *dirNode) child(name string) (inode, time.Duration, error) {
 	if old := d.kid(name); old != nil && !old.matches(said.Object, said.Dir) {
 		return d.superseding(join(key, name), name)
 	}
-	return d.adopt(name, said), said.Until.Sub(f.now()), nil
+	return d.adopt(name, &said), said.Until.Sub(f.now()), nil
 }
 
 // superseding gives the node of a name of which the bucket seems to have
@@ -174,29 +174,55 @@ func (d *dirNode) superseding(key, name string) (inode, time.Duration, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	return d.adopt(name, said), said.Until.Sub(f.now()), nil
+	return d.adopt(name, &said), said.Until.Sub(f.now()), nil
 }
 
 // adopt gives the node for what the bucket says of a name: the one there is,
 // or, when the bucket has something else by now, a new one (promise 4).
-func (d *dirNode) adopt(name string, said cache.Name) inode {
-	at := said.Until.Add(-d.fs.cfg.AttrTTL)
-	d.mu.Lock()
-	old := d.kids[name]
-	d.mu.Unlock()
-	if old != nil && old.matches(said.Object, said.Dir) {
-		old.refresh(said.Object, at)
+func (d *dirNode) adopt(name string, said *cache.Name) inode {
+	old := d.kid(name)
+	if old != nil && d.fs.confirms(old, said) {
 		return old
 	}
+	return d.replace(name, old, said)
+}
 
-	n := d.fs.newNode(said, at)
-	d.fs.tree.Lock()
+// adoptRow is adopt for a row of a listing. It gives nil when the bucket seems
+// to have something else than the node there is: Lookup knows what to do.
+func (d *dirNode) adoptRow(name string, said *cache.Name) inode {
+	old := d.kid(name)
+	switch {
+	case old == nil:
+		return d.replace(name, nil, said)
+	case d.fs.confirms(old, said):
+		return old
+	}
+	return nil
+}
+
+// confirms says whether a node stands for what the bucket says, and if so has
+// it take over what changed.
+func (f *FS) confirms(n inode, said *cache.Name) bool {
+	if !n.matches(said.Object, said.Dir) {
+		return false
+	}
+	n.refresh(said.Object, f.saidAt(said))
+	return true
+}
+
+// saidAt is when the bucket said it.
+func (f *FS) saidAt(said *cache.Name) time.Time { return said.Until.Add(-f.cfg.AttrTTL) }
+
+// replace makes the node of a name in the place of the one there was, if
+// another lookup is not quicker.
+func (d *dirNode) replace(name string, old inode, said *cache.Name) inode {
+	n := d.fs.newNode(said)
+	d.fs.tree.RLock() // no rename comes in between; nobody else knows n
+	defer d.fs.tree.RUnlock()
 	n.base().parent, n.base().name = d, name
-	d.fs.tree.Unlock()
-
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if k := d.kids[name]; k != nil && k != old { // another lookup of the name was quicker
+	if k := d.kids[name]; k != nil && k != old {
 		return k
 	}
 	d.kids[name] = n
@@ -206,8 +232,20 @@ func (d *dirNode) adopt(name string, said cache.Name) inode {
 	return n
 }
 
+// typeOf is the type that the bucket says a name has.
+func (f *FS) typeOf(said *cache.Name) uint32 {
+	switch {
+	case said.Dir:
+		return syscall.S_IFDIR
+	case len(said.Object.Meta) == 0:
+		return syscall.S_IFREG
+	}
+	return attrOf(said.Object, syscall.S_IFREG, f.defaults).typ()
+}
+
 // newNode makes a node of the type that the bucket says a name has.
-func (f *FS) newNode(said cache.Name, at time.Time) inode {
+func (f *FS) newNode(said *cache.Name) inode {
+	at := f.saidAt(said)
 	if said.Dir {
 		d := newDir(f)
 		d.attr = attrOf(said.Object, syscall.S_IFDIR, f.defaults)
@@ -218,7 +256,7 @@ func (f *FS) newNode(said cache.Name, at time.Time) inode {
 		}
 		return d
 	}
-	switch typ := attrOf(said.Object, syscall.S_IFREG, f.defaults).typ(); typ {
+	switch typ := f.typeOf(said); typ {
 	case syscall.S_IFREG:
 		n := newFile(f)
 		n.refresh(said.Object, at)

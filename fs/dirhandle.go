@@ -11,9 +11,12 @@ import (
 	"cosfs/cache"
 )
 
-// dirHandle is one open directory. Entries come in byte order of their names,
+// dirHandle is one open directory. Entries come in the order of cache.InOrder,
 // the bucket's rows page by page with the overlay merged in. The offset of an
 // entry is its number in that order.
+//
+// A reply to the kernel ends with a page of rows at the latest, so that the
+// program works on one page while the next is on its way.
 type dirHandle struct {
 	dir *dirNode
 
@@ -23,7 +26,18 @@ type dirHandle struct {
 	asked   string // the name after which the bucket's next rows come
 	more    bool   // there are such rows
 	changes []named
-	given   trail // the names at the offsets up to off
+	edits   uint64 // FS.edits when changes and rows were taken
+	given   trail  // the names at the offsets up to off
+	paused  bool   // the reply before ended with the page
+	last    entry  // the one given last
+	dirent  fuse.DirEntry
+}
+
+// entry is one name of the directory: a row of the bucket, or else a node.
+type entry struct {
+	name string
+	row  *cache.Row
+	node inode
 }
 
 const dots = 2 // the entries "." and "..", which come first
@@ -33,12 +47,14 @@ func (d *dirNode) OpendirHandle(context.Context, uint32) (fusefs.FileHandle, uin
 	return &dirHandle{dir: d}, 0, 0
 }
 
-// Readdirent gives the next entry, nil at the end.
+// Readdirent gives the next entry, nil at the end of a reply. It is valid until
+// the next call.
 func (h *dirHandle) Readdirent(context.Context) (*fuse.DirEntry, syscall.Errno) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	e, err := h.next()
 	if err != nil {
+		h.paused = true // a reply ends here, too
 		return nil, h.dir.fail("readdir", err)
 	}
 	return e, 0
@@ -47,85 +63,107 @@ func (h *dirHandle) Readdirent(context.Context) (*fuse.DirEntry, syscall.Errno) 
 // next gives the next entry; the caller holds h.mu.
 func (h *dirHandle) next() (*fuse.DirEntry, error) {
 	if h.off < dots {
-		name := [dots]string{".", ".."}[h.off]
 		h.off++
-		return &fuse.DirEntry{Name: name, Mode: syscall.S_IFDIR, Ino: h.dir.ino, Off: h.off}, nil
+		h.dirent = fuse.DirEntry{Name: ".."[:h.off], Mode: syscall.S_IFDIR, Ino: h.dir.ino, Off: h.off}
+		return &h.dirent, nil
 	}
-	e, err := h.merged()
-	if e == nil || err != nil {
+	ok, err := h.advance()
+	if !ok || err != nil {
 		return nil, err
 	}
-	h.given.add(e.Name)
+	h.given.add(h.last.name)
 	h.off++
-	e.Off = h.off
-	return e, nil
+	h.dirent = h.dir.dirent(h.last)
+	h.dirent.Off = h.off
+	return &h.dirent, nil
 }
 
-// merged gives the entry after h.after from rows and changes.
-func (h *dirHandle) merged() (*fuse.DirEntry, error) {
+// advance makes h.last the entry after it, from rows and changes. It says no at
+// the end of a page.
+func (h *dirHandle) advance() (bool, error) {
 	if h.off == dots {
 		if err := h.start(""); err != nil {
-			return nil, err
+			return false, err
 		}
 	}
-	for {
-		if len(h.rows) == 0 && h.more {
-			if err := h.page(); err != nil {
-				return nil, err
-			}
-			continue
+	for len(h.rows) == 0 && h.more {
+		if !h.paused && h.off > dots {
+			h.paused = true
+			return false, nil
 		}
-		switch {
-		case len(h.rows) == 0 && len(h.changes) == 0:
-			return nil, nil
-		case len(h.changes) > 0 && (len(h.rows) == 0 || h.changes[0].name <= h.rows[0].Base):
-			c := h.changes[0]
-			h.changes = h.changes[1:]
-			if len(h.rows) > 0 && h.rows[0].Base == c.name {
-				h.rows = h.rows[1:]
-			}
-			n := c.node.base()
-			return &fuse.DirEntry{Name: c.name, Mode: n.typ, Ino: n.ino}, nil
-		default:
-			row := h.rows[0]
+		if err := h.page(); err != nil {
+			return false, err
+		}
+	}
+	h.paused = false
+	switch {
+	case len(h.rows) == 0 && len(h.changes) == 0:
+		return false, nil
+	case len(h.changes) > 0 && (len(h.rows) == 0 || cache.InOrder(h.changes[0].name, h.rows[0].Base) <= 0):
+		c := h.changes[0]
+		h.changes = h.changes[1:]
+		if len(h.rows) > 0 && h.rows[0].Base == c.name {
 			h.rows = h.rows[1:]
-			return h.dir.rowEntry(row), nil
 		}
+		h.last = entry{name: c.name, node: c.node}
+	default:
+		h.last = entry{name: h.rows[0].Base, row: &h.rows[0]}
+		h.rows = h.rows[1:]
 	}
+	return true, nil
 }
 
-// rowEntry is the entry of a row of the bucket.
-func (d *dirNode) rowEntry(row cache.Row) *fuse.DirEntry {
-	e := &fuse.DirEntry{Name: row.Base, Mode: syscall.S_IFDIR}
-	if !row.Dir {
-		e.Mode = attrOf(row.Object, syscall.S_IFREG, d.fs.defaults).typ()
+// dirent is what readdir(3) shows of an entry.
+func (d *dirNode) dirent(e entry) fuse.DirEntry {
+	if e.node == nil {
+		if e.node = d.kid(e.name); e.node == nil {
+			return fuse.DirEntry{Name: e.name, Mode: d.fs.typeOf(&e.row.Name)}
+		}
 	}
-	if n := d.kid(row.Base); n != nil {
-		e.Ino = n.base().ino
+	n := e.node.base()
+	return fuse.DirEntry{Name: e.name, Mode: n.typ, Ino: n.ino}
+}
+
+// Lookup gives the kernel the node of an entry, in READDIRPLUS: from the row,
+// unless something was changed here since it was read.
+func (h *dirHandle) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
+	h.mu.Lock()
+	e, edits := h.last, h.edits
+	h.mu.Unlock()
+	d := h.dir
+	if e.row == nil || e.name != name || edits != d.fs.edits() {
+		return d.Lookup(ctx, name, out)
 	}
-	return e
+	n := d.adoptRow(name, &e.row.Name)
+	if n == nil {
+		return d.Lookup(ctx, name, out)
+	}
+	return d.enter(ctx, n, e.row.Until.Sub(d.fs.now()), out), 0
 }
 
 // start takes the changes and the first page of rows after a name.
 func (h *dirHandle) start(after string) error {
-	key, ok := h.dir.key()
-	h.asked, h.rows, h.more = after, nil, false
-	if !ok {
-		h.changes = nil
-		return nil // a removed directory is empty
+	h.asked, h.rows, h.changes = after, nil, nil
+	h.edits = h.dir.fs.edits()
+	if key, ok := h.dir.key(); ok { // else it was removed, and is empty
+		h.changes = h.dir.fs.overlay.list(key, after)
 	}
-	h.changes = h.dir.fs.overlay.list(key, after)
 	return h.page()
 }
 
-// page takes the next page of rows.
+// page takes the next page of rows, and the changes anew if there are others.
 func (h *dirHandle) page() error {
 	key, ok := h.dir.key()
 	if !ok {
 		h.more = false
 		return nil
 	}
-	rows, more, err := h.dir.fs.names.Rows(h.dir.fs.ctx, key, h.asked)
+	f := h.dir.fs
+	if edits := f.edits(); edits != h.edits {
+		h.edits = edits
+		h.changes = f.overlay.list(key, h.asked)
+	}
+	rows, more, err := f.names.Rows(f.ctx, key, h.asked)
 	if err != nil {
 		return err
 	}
@@ -152,7 +190,7 @@ func (h *dirHandle) seek(off uint64) error {
 	if !ok {
 		return syscall.EINVAL // no entry of this listing had it
 	}
-	h.off = off
+	h.off, h.paused, h.last = off, true, entry{}
 	return h.start(last)
 }
 

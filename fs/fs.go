@@ -128,6 +128,10 @@ func (c *Config) fillDefaults() {
 
 func (f *FS) now() time.Time { return f.cfg.Now() }
 
+// edits counts what was changed here: a listing read at another count may not
+// show it.
+func (f *FS) edits() uint64 { return f.overlay.edits.Load() + f.names.Edits() }
+
 func (f *FS) newIno() uint64 { return f.lastIno.Add(1) }
 
 // Close waits, as long as ctx lasts, until COS has everything that was

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+
+	"cosfs/cache"
 )
 
 // overlay holds the names that the bucket does not have: files that were made
@@ -18,6 +21,9 @@ import (
 type overlay struct {
 	mu   sync.Mutex // innermost: nothing is called under it
 	dirs map[string]map[string]inode
+	// edits counts the changes of dirs, so that a listing knows whether what it
+	// has read is still true. Changed under mu, read without.
+	edits atomic.Uint64
 }
 
 // named is a node with its name.
@@ -36,6 +42,7 @@ func (o *overlay) get(dir, name string) (inode, bool) {
 func (o *overlay) set(dir, name string, n inode) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.edits.Add(1)
 	if o.dirs == nil {
 		o.dirs = make(map[string]map[string]inode)
 	}
@@ -52,23 +59,24 @@ func (o *overlay) drop(dir, name string, n *node) {
 	if was := o.dirs[dir][name]; was == nil || was.base() != n {
 		return
 	}
+	o.edits.Add(1)
 	delete(o.dirs[dir], name)
 	if len(o.dirs[dir]) == 0 {
 		delete(o.dirs, dir)
 	}
 }
 
-// list gives the entries of a directory after a name, in byte order.
+// list gives the entries of a directory behind a name, in the order of rows.
 func (o *overlay) list(dir, after string) []named {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var entries []named
 	for name, n := range o.dirs[dir] {
-		if name > after {
+		if cache.InOrder(name, after) > 0 {
 			entries = append(entries, named{name, n})
 		}
 	}
-	slices.SortFunc(entries, func(a, b named) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(entries, func(a, b named) int { return cache.InOrder(a.name, b.name) })
 	return entries
 }
 
@@ -84,6 +92,7 @@ func (o *overlay) holds(dir string) bool {
 func (o *overlay) move(from, to string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.edits.Add(1)
 	moved := make(map[string]map[string]inode)
 	for dir, entries := range o.dirs {
 		if inTree(dir, from) {
