@@ -33,7 +33,7 @@ func (f *File) takeAim(ctx context.Context, ask bool) (aim, error) {
 	if newName {
 		over, checked = f.over, f.overAt
 	}
-	a := aim{key: f.key, copies: f.hasBase && len(f.opts.Encryption.CustomerKey) == 0}
+	a := aim{key: f.key, copies: f.copiesLocked()}
 	f.mu.RUnlock()
 	a.forbid = newName && !named(over) && !f.stage.noForbid.Load()
 	if damaged {

@@ -25,12 +25,25 @@ type snapshot struct {
 // were sent and have changed until here are to be sent again.
 func (f *File) snapLocked() snapshot {
 	if f.upload != nil {
-		f.upload.forget(f.since)
+		f.upload.reconcile()
 	}
 	f.since, f.low, f.snapGen = nil, f.size, f.gen
 	return snapshot{gen: f.gen, attrGen: f.attrGen, size: f.size, base: f.base.Version, baseLen: f.baseLen,
 		fresh: f.fresh.Clone(), opts: cloneOptions(f.opts)}
 }
+
+// contentLocked is what a plan is made from; copies: the base can be copied.
+func (f *File) contentLocked(copies bool) content {
+	c := content{size: f.size, fresh: f.fresh}
+	if copies {
+		c.base = f.baseLen
+	}
+	return c
+}
+
+// copiesLocked says that COS can copy ranges of the base: not without the
+// customer's key to it.
+func (f *File) copiesLocked() bool { return f.hasBase && len(f.opts.Encryption.CustomerKey) == 0 }
 
 func (f *File) snap() snapshot {
 	f.mu.Lock()
@@ -92,6 +105,9 @@ func (f *File) try(ctx context.Context, ask bool) (receipt, error) {
 
 // send uploads to the aim.
 func (f *File) send(ctx context.Context, a aim) (receipt, error) {
+	if f.sameBytesAsBase(a) {
+		return f.copySelf(ctx, a)
+	}
 	if f.Size() <= f.stage.putLimit() {
 		r, tooLarge, err := f.put(ctx, a)
 		if !tooLarge {

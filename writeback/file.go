@@ -55,6 +55,7 @@ type File struct {
 	orphan   bool     // its name was removed: needs no record and gets none
 
 	attempt attempt
+	front   front
 	upload  *upload       // parts sent, for an upload that goes on
 	sent    []print       // contents of requests whose outcome is unknown; changed with disk held
 	unnoted bool          // an owed record does not have all of sent; changed with disk held
@@ -195,6 +196,9 @@ func (f *File) touchLocked(off, end int64) {
 	off, end = off-off%minPart, roundUp(end, minPart)
 	f.fresh.Add(off, end)
 	f.since.Add(off, end)
+	if f.upload != nil {
+		f.upload.touched.Add(off, end)
+	}
 }
 
 // cloneOptions shares no map, and has nil for an empty one.

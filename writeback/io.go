@@ -131,6 +131,7 @@ func (f *File) wroteLocked(off, end int64) {
 	f.local.Add(from, end)
 	f.size = max(f.size, end)
 	f.touchLocked(from, end)
+	f.advanceLocked(off, end)
 }
 
 // fillStep is how many bytes of a base are in memory at once, per filler.

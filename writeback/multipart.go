@@ -4,35 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"cosfs/cosapi"
 )
-
-// upload is a multipart upload that was begun. It outlives failed attempts:
-// the next one sends only what is missing. Guarded by File.mu.
-type upload struct {
-	id, key string
-	attrGen uint64 // of the attributes it was begun with
-	found   bool   // in a record of an earlier run: its parts are not known yet
-	done    map[int]sentPart
-}
-
-type sentPart struct {
-	planPart
-	cosapi.Part
-}
-
-// forget drops the sent parts whose bytes have changed.
-func (u *upload) forget(changed Extents) {
-	for n, p := range u.done {
-		if changed.Meets(p.Off, p.end()) {
-			delete(u.done, n)
-		}
-	}
-}
 
 // transfer is one attempt at a multipart upload.
 type transfer struct {
@@ -41,7 +19,7 @@ type transfer struct {
 	up   *upload
 	snap snapshot
 	plan []planPart
-	sent int64 // guarded by File.mu
+	sent atomic.Int64
 }
 
 // multipart uploads in two passes at most. Writers go on during the first; if
@@ -51,7 +29,7 @@ type transfer struct {
 func (f *File) multipart(ctx context.Context, a aim) (receipt, error) {
 	t := &transfer{f: f, aim: a}
 	r, err := t.run(ctx)
-	r.sent += t.sent
+	r.sent += t.sent.Load()
 	if err != nil && !worthResuming(ctx, err) {
 		f.abandon(ctx)
 	}
@@ -125,27 +103,37 @@ func (f *File) thawLocked() {
 func (t *transfer) begin(ctx context.Context) error {
 	f := t.f
 	f.mu.RLock()
-	up, attrGen, opts := f.upload, f.attrGen, cloneOptions(f.opts)
+	up, good := f.upload, f.usableLocked(t.aim.key)
 	f.mu.RUnlock()
-	if up != nil && up.key == t.aim.key && up.attrGen == attrGen {
+	if good {
 		t.up = up
 		return t.resume(ctx)
 	}
 	f.abandon(ctx)
-	opts.ForbidOverwrite = t.aim.forbid
-	id, err := f.stage.cfg.Store.StartUpload(ctx, t.aim.key, opts)
-	if err != nil {
-		return err
+	var err error
+	t.up, err = f.startUpload(ctx, t.aim.key, t.aim.forbid)
+	return err
+}
+
+// startUpload begins an upload with the attributes of this moment.
+func (f *File) startUpload(ctx context.Context, key string, forbid bool) (*upload, error) {
+	f.mu.RLock()
+	up := &upload{key: key, attrGen: f.attrGen, opts: cloneOptions(f.opts), done: map[int]sentPart{}, flying: map[int]*flight{}, spoiled: map[int]bool{}}
+	f.mu.RUnlock()
+	opts := up.opts
+	opts.ForbidOverwrite = forbid
+	var err error
+	if up.id, err = f.stage.cfg.Store.StartUpload(ctx, key, opts); err != nil {
+		return nil, err
 	}
-	t.up = &upload{id: id, key: t.aim.key, attrGen: attrGen, done: map[int]sentPart{}}
 	f.mu.Lock()
-	f.upload = t.up
+	f.upload = up
 	f.mu.Unlock()
 	if err := f.resave(); err != nil {
 		// A full disk is emptied by uploads only.
-		f.stage.cfg.Log.Warn("stage: an upload is not in the record; a crash now would leave its parts in the bucket", "key", t.up.key, "upload", id, "err", err)
+		f.stage.cfg.Log.Warn("stage: an upload is not in the record; a crash now would leave its parts in the bucket", "key", key, "upload", up.id, "err", err)
 	}
-	return nil
+	return up, nil
 }
 
 // abandon aborts the upload that was begun, if there is one. One that cannot
@@ -194,40 +182,36 @@ func (t *transfer) pass(ctx context.Context, s snapshot) error {
 func (t *transfer) has(p planPart) bool {
 	t.f.mu.RLock()
 	defer t.f.mu.RUnlock()
-	sent, ok := t.up.done[p.Number]
-	return ok && sent.planPart == p
+	return t.up.has(p)
 }
 
 // part sends or copies one part.
 func (t *transfer) part(ctx context.Context, p planPart) error {
-	if err := t.f.stage.transfers.Acquire(ctx, 1); err != nil {
+	fl, err := t.f.takeOff(ctx, t.up, p)
+	if err != nil || fl == nil {
 		return err
+	}
+	part, err := t.carry(ctx, p)
+	t.f.land(t.up, fl, part, err)
+	if err == nil && !p.Copy {
+		t.sent.Add(p.Len)
+	}
+	return err
+}
+
+func (t *transfer) carry(ctx context.Context, p planPart) (cosapi.Part, error) {
+	if err := t.f.stage.transfers.Acquire(ctx, 1); err != nil {
+		return cosapi.Part{}, err
 	}
 	defer t.f.stage.transfers.Release(1)
-	if !p.Copy { // with a transfer taken, which bounds the memory of this
-		if err := t.f.fill(ctx, p.Off, p.end()); err != nil {
-			return err
-		}
-	}
-	var part cosapi.Part
-	var err error
 	if p.Copy {
-		part, err = t.f.stage.cfg.Store.CopyPart(ctx, t.up.key, t.up.id, p.Number, t.snap.base, cosapi.Range{Off: p.Off, Len: p.Len})
-	} else {
-		part, err = t.f.stage.cfg.Store.UploadPartWith(ctx, t.up.key, t.up.id, p.Number, t.f.section(p.Off, p.Len),
-			cosapi.PartOptions{CustomerKey: t.snap.opts.Encryption.CustomerKey})
+		return t.f.stage.cfg.Store.CopyPart(ctx, t.up.key, t.up.id, p.Number, t.snap.base, cosapi.Range{Off: p.Off, Len: p.Len})
 	}
-	if err != nil {
-		return err
+	// With a transfer taken, which bounds the memory of this.
+	if err := t.f.fill(ctx, p.Off, p.end()); err != nil {
+		return cosapi.Part{}, err
 	}
-	part.Number, part.Size = p.Number, p.Len
-	t.f.mu.Lock()
-	defer t.f.mu.Unlock()
-	t.up.done[p.Number] = sentPart{p, part}
-	if !p.Copy {
-		t.sent += p.Len
-	}
-	return nil
+	return t.f.sendPart(ctx, t.up, p)
 }
 
 // complete makes the object of the parts.
@@ -265,7 +249,8 @@ func (t *transfer) complete(ctx context.Context) (receipt, error) {
 	if summed {
 		object.CRC64, object.HasCRC64 = sum, true
 	}
-	return receipt{object: complete(object, t.up.key, t.snap), gen: t.snap.gen, attrGen: t.snap.attrGen, sentAttr: t.up.attrGen}, nil
+	sent := snapshot{size: t.snap.size, opts: t.up.opts}
+	return receipt{object: complete(object, t.up.key, sent), gen: t.snap.gen, attrGen: t.snap.attrGen, sentAttr: t.up.attrGen}, nil
 }
 
 // late takes aim once more if sending has taken long: the base is as current

@@ -38,9 +38,13 @@ type content struct {
 
 // plan cuts a content into parts. The file is seen as cells of at least 1 MiB:
 // runs of cells that the base already has are copied, in parts as large as
-// COS allows, the others are sent in parts of partSize. All borders are
-// multiples of the cell, so that no part but the last is too small. When the
-// parts are too many, both sizes grow.
+// COS allows, the others are sent in parts of partSize, and after the first
+// evenParts in ever larger ones. All borders are multiples of the cell, so
+// that no part but the last is too small. When the parts are too many, both
+// sizes grow.
+//
+// A file that only grows keeps the parts it had, all but the last: that is
+// what lets parts be sent before the size is known.
 func plan(c content, partSize int64) ([]planPart, error) {
 	cell, part := int64(minPart), roundUp(max(partSize, minPart), minPart)
 	for {
@@ -67,15 +71,27 @@ func plan(c content, partSize int64) ([]planPart, error) {
 // grow adds a quarter, in whole MiB, up to the largest part.
 func grow(n int64) int64 { return min(roundUp(n+n/4, minPart), maxPart) }
 
+// evenParts is how many parts have the configured size before they grow: 2 GiB
+// at the default. The largest object of COS has 50,000 GB in 10,000 parts, 5 GB
+// on average where 5 GiB are allowed, so that fewer than 700 may be small; with
+// a growth of 1/64 each those after evenParts take 330 to reach 5 GiB.
+const evenParts = 256 // number
+
+// longer is the size of the part after one of size n, bytes.
+func longer(n int64) int64 { return min(roundUp(n+n/64, minPart), maxPart) }
+
 // cut is one try of plan.
 func cut(c content, cell, part int64) []planPart {
 	var parts []planPart
 	for _, r := range runs(c, cell) {
-		step := part
-		if r.copy {
-			step = maxPart
-		}
 		for off := r.off; off < r.end && len(parts) <= maxParts; {
+			if len(parts) >= evenParts {
+				part = longer(part)
+			}
+			step := part
+			if r.copy {
+				step = maxPart
+			}
 			n := min(step, r.end-off)
 			// What is left of a copy must be large enough to be copied too.
 			if rest := r.end - off - n; r.copy && rest > 0 && rest < minPart {

@@ -81,6 +81,9 @@ func (q *queue) next(now time.Time) (*File, time.Duration) {
 		return nil, 0
 	}
 	f := pop(&q.urgent, urgent)
+	if f == nil && q.busy >= q.limit-q.limit/4 { // the rest is for those that are waited for
+		return nil, 0
+	}
 	if f == nil {
 		f = pop(&q.background, background)
 	}

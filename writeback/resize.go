@@ -60,6 +60,7 @@ func (f *File) truncateLocked(size int64) error {
 		return errors.Join(fmt.Errorf("stage: %w", err), f.restoreRecordLocked())
 	}
 	f.size = size
+	f.retreatLocked(size)
 	if size == 0 {
 		f.torn = nil
 	}

@@ -50,7 +50,7 @@ func (t *transfer) resume(ctx context.Context) error {
 	t.f.mu.Lock()
 	defer t.f.mu.Unlock()
 	t.up.done, t.up.found = done, false
-	t.up.forget(t.f.since) // writers went on meanwhile
+	t.up.reconcile() // writers went on meanwhile
 	return nil
 }
 

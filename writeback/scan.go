@@ -177,7 +177,8 @@ func (s *Stage) recover(r Record) error {
 		f.base, f.hasBase = *r.Base, true
 	}
 	if r.Upload != nil {
-		f.upload = &upload{id: r.Upload.ID, key: r.Upload.Key, attrGen: r.AttrGen, found: true}
+		f.upload = &upload{id: r.Upload.ID, key: r.Upload.Key, attrGen: r.AttrGen, opts: r.Options, found: true,
+			done: map[int]sentPart{}, flying: map[int]*flight{}, spoiled: map[int]bool{}}
 		if r.Upload.Stale {
 			f.upload.attrGen = math.MaxUint64 // matches none
 		}

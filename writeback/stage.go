@@ -141,7 +141,8 @@ type Stage struct {
 	lock      *os.File
 	space     space
 	transfers *semaphore.Weighted
-	buffers   sync.Pool // of *[fillStep]byte
+	aheads    *semaphore.Weighted // those of them that may be of parts sent ahead
+	buffers   sync.Pool           // of *[fillStep]byte
 	// noForbid is set once the endpoint has refused x-cos-forbid-overwrite.
 	noForbid atomic.Bool
 	// noBatch is set once the endpoint has refused to delete keys together.
@@ -176,7 +177,8 @@ func Open(c Config) (*Stage, error) {
 		return nil, err
 	}
 	s := &Stage{cfg: c, lock: lock, transfers: semaphore.NewWeighted(int64(c.Parallel)),
-		files: map[*File]struct{}{}, renames: map[*Rename]struct{}{}}
+		aheads: semaphore.NewWeighted(max(1, int64(c.Parallel)*3/4)),
+		files:  map[*File]struct{}{}, renames: map[*Rename]struct{}{}}
 	s.space = space{dir: c.Dir, floor: c.FreeFloor, makeRoom: c.MakeRoom}
 	s.buffers.New = func() any { return new([fillStep]byte) }
 	s.queue.init(4 * c.Parallel)
@@ -224,7 +226,7 @@ func (s *Stage) Create(key string, o cosapi.PutOptions) (*File, error) {
 func (s *Stage) Edit(base cosapi.Object, o cosapi.PutOptions) (*File, error) {
 	f := s.newFile(base.Key, o)
 	f.base, f.hasBase, f.checked = base, true, time.Now()
-	f.size, f.baseLen, f.modified = base.Size, base.Size, base.Modified
+	f.size, f.baseLen, f.modified, f.front.end = base.Size, base.Size, base.Modified, base.Size
 	return f, s.register(f)
 }
 

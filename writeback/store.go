@@ -23,6 +23,9 @@ type attempt struct {
 	ended   chan struct{} // closed at its end; nil: there is none
 	decided bool          // a request is out that makes the object: past recall
 	exposed bool          // such a request was sent, and its outcome is unknown
+	// Of an attempt that sends ahead (convoy), else nil: stop makes it one for
+	// the whole file, poke tells it that the frontier has moved. Neither blocks.
+	stop, poke func()
 }
 
 // errRecalled ends an upload that has to be done otherwise.
@@ -55,7 +58,7 @@ func (f *File) Store(ctx context.Context) (cosapi.Object, error) {
 	}
 	f.wanted = f.gen
 	f.waiters = append(f.waiters, waiter{gen: f.gen, done: func(o cosapi.Object, err error) { answers <- answer{o, err} }})
-	f.stage.enqueue(f, urgent)
+	f.askLocked(urgent)
 	f.mu.Unlock()
 	select {
 	case a := <-answers:
@@ -94,9 +97,17 @@ func (f *File) StoreLater(done func(cosapi.Object, error)) error {
 	f.mu.Unlock()
 	err := f.promise()
 	f.mu.Lock()
-	f.stage.enqueue(f, background)
+	f.askLocked(background)
 	f.mu.Unlock()
 	return err
+}
+
+// askLocked has the file stored, be it by an attempt that sends ahead already.
+func (f *File) askLocked(to spot) {
+	if f.attempt.stop != nil {
+		f.attempt.stop()
+	}
+	f.stage.enqueue(f, to)
 }
 
 // Sync makes the content of this moment and its record durable on the local
@@ -121,28 +132,60 @@ func (f *File) Sync(ctx context.Context) error {
 	return f.save(StateOpen, true)
 }
 
-// run is one attempt to store the file, in a goroutine of the stage.
+// run is one attempt, in a goroutine of the stage, to store the file or to send
+// parts of it ahead.
 func (f *File) run(parent context.Context) {
 	defer f.leave()
-	f.mu.Lock()
-	if f.closed || f.orphan || f.holds > 0 || f.stored >= f.wanted || parent.Err() != nil {
-		f.mu.Unlock()
-		return
-	}
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
-	f.attempt.cancel, f.attempt.ended, f.attempt.decided = cancel, make(chan struct{}), false
-	f.hurry = false
-	f.mu.Unlock()
+	if parent.Err() != nil || !f.beginAttempt(cancel) {
+		return
+	}
+	flights, ground := context.WithCancel(ctx)
+	defer ground()
+	c := &convoy{f: f, landed: make(chan struct{}, 1)}
+	c.ahead(flights)
+	if !f.asked() {
+		ground()
+		c.wg.Wait()
+		f.endAttempt()
+		return
+	}
 	start := time.Now()
 	var r receipt
-	c, err := f.stage.claim(ctx, f.Key())
+	cl, err := f.stage.claim(ctx, f.Key())
 	if err == nil {
-		defer func() { c.end(r, err) }()
-		f.heed(c)
+		defer func() { cl.end(r, err) }()
+		f.heed(cl)
 		r, err = f.deliver(ctx)
 	}
+	ground() // parts that turned out to be of no use
+	c.wg.Wait()
 	r.took = time.Since(start)
+	f.conclude(parent, ctx, r, err)
+}
+
+// beginAttempt is false when there is nothing to do.
+func (f *File) beginAttempt(cancel context.CancelCauseFunc) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed || f.orphan || f.holds > 0 || f.stored >= f.wanted && !f.aheadDueLocked() {
+		return false
+	}
+	f.attempt.cancel, f.attempt.ended, f.attempt.decided = cancel, make(chan struct{}), false
+	f.hurry = false
+	return true
+}
+
+// asked says that somebody wants the file stored.
+func (f *File) asked() bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.stored < f.wanted
+}
+
+// conclude commits what an attempt has come to.
+func (f *File) conclude(parent, ctx context.Context, r receipt, err error) {
 	lost := new(ConflictError)
 	switch {
 	case err == nil:
@@ -242,8 +285,9 @@ func (f *File) leave() {
 	defer f.mu.Unlock()
 	to := background
 	switch waited := f.hurry || f.impatientLocked(); {
-	case f.closed || f.orphan || f.holds > 0 || f.stored >= f.wanted:
+	case f.closed || f.orphan || f.holds > 0 || f.stored >= f.wanted && !f.aheadDueLocked():
 		to = nowhere
+	case f.stored >= f.wanted: // parts to be sent ahead
 	case waited:
 		to = urgent
 	case f.failed > 0:
