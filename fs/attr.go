@@ -147,6 +147,13 @@ func withAttr(base cosapi.Attrs, a attr) cosapi.Attrs {
 	return base
 }
 
+// dropTimes leaves the times to the object: it is as old as its content.
+func dropTimes(m map[string]string) {
+	for _, name := range []string{metaMtime, metaMtimeFine, metaCtimeFine, metaAtimeFine} {
+		delete(m, name)
+	}
+}
+
 // metaMode10 reads a mode, from whichever tool: most write it in decimal.
 func metaMode10(m map[string]string) (uint32, bool) {
 	if mode, ok := metaUint(m, metaMode, s3syncMode); ok {

@@ -37,6 +37,9 @@ type fileNode struct {
 	handles, writers int
 	gone             bool // it has no name (any more): nothing is stored
 	linkable         bool // it never had one, and may be given one (O_TMPFILE)
+	written          bool // the times are those of a write, nobody has set them
+	// timeless is the staged file that was told to send no times: see changed.
+	timeless *writeback.File
 }
 
 // pin keeps a version in the cache while it is read. It is closed when it is
@@ -57,6 +60,9 @@ func newFile(f *FS) *fileNode {
 func (n *fileNode) putOptionsLocked() cosapi.PutOptions {
 	o := cosapi.PutOptions{Attrs: withAttr(n.info.Attrs, n.attr), ACL: n.fs.cfg.ACL}
 	n.extras.into(&o)
+	if n.written && n.sizeLocked() > n.fs.stage.PutLimit() {
+		dropTimes(o.Meta)
+	}
 	return o
 }
 
@@ -106,7 +112,7 @@ func (n *fileNode) Open(ctx context.Context, flags uint32) (fusefs.FileHandle, u
 			return nil, 0, n.fail("open", err)
 		}
 	}
-	h := n.newHandle(flags)
+	h := n.newHandle(ctx, flags)
 	return h, h.fuseFlags(), 0
 }
 
@@ -268,12 +274,19 @@ func (n *fileNode) truncate(ctx context.Context, size int64) error {
 	}
 }
 
-// changed records in the attributes that a program changed the content.
+// changed records in the attributes that a program changed the content. The
+// headers of a large file are sent when its upload begins, long before its last
+// write: its times are then those of the object, unless a program sets others.
 func (n *fileNode) changed(ctx context.Context, staged *writeback.File) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.attr.mtime = n.fs.now()
 	n.attr.ctime = n.attr.mtime
+	n.written = true
+	if n.timeless != staged && staged.Size() > n.fs.stage.PutLimit() {
+		n.timeless = staged
+		staged.SetOptions(n.putOptionsLocked())
+	}
 	if caller, ok := fuse.FromContext(ctx); ok && caller.Uid != 0 {
 		n.attr.dropPrivileges()
 	}

@@ -38,6 +38,7 @@ type Config struct {
 	RootMode     uint32            // permission bits of the mount's root; 0: DirMode
 	ReadOnly     bool
 	Parallel     int              // copies at once in the rename of a directory; 0: 8
+	Async        bool             // close(2) waits for the local disk, not for COS
 	Log          *slog.Logger     // nil: discard
 	Now          func() time.Time // nil: time.Now
 }
@@ -69,6 +70,9 @@ type FS struct {
 	later sync.WaitGroup
 	// resuming counts the goroutine that puts renames of an earlier run right.
 	resuming sync.WaitGroup
+
+	// device is the number of the mount's, for hasOpen; 0 until it is known.
+	device atomic.Uint64
 
 	// tree guards parent and name of every node. It is the outermost lock;
 	// only the commit of a rename or removal takes it for writing.

@@ -16,18 +16,19 @@ import (
 // fileHandle is one open of a file. It holds no state of the content: all
 // handles of a file see the same bytes.
 type fileHandle struct {
-	node  *fileNode
-	flags uint32
+	node   *fileNode
+	flags  uint32
+	opener uint32 // the thread that opened it; 0 if unknown
 }
 
-func (n *fileNode) newHandle(flags uint32) *fileHandle {
+func (n *fileNode) newHandle(ctx context.Context, flags uint32) *fileHandle {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.handles++
 	if writable(flags) {
 		n.writers++
 	}
-	return &fileHandle{node: n, flags: flags}
+	return &fileHandle{node: n, flags: flags, opener: caller(ctx)}
 }
 
 // fuseFlags: the kernel's pages of a node stay right across opens, because a
@@ -61,19 +62,6 @@ func (h *fileHandle) Write(ctx context.Context, data []byte, off int64) (uint32,
 		return uint32(count), n.fail("write", err)
 	}
 	return uint32(count), 0
-}
-
-// Flush is close(2), once per duplicate of the descriptor: it returns when COS
-// has what was written, or says why not.
-func (h *fileHandle) Flush(context.Context) syscall.Errno {
-	if !writable(h.flags) {
-		return 0
-	}
-	return h.node.fail("close", h.node.store())
-}
-
-func (h *fileHandle) Fsync(context.Context, uint32) syscall.Errno {
-	return h.node.fail("fsync", h.node.store())
 }
 
 // Release ends the handle. It comes after the last close, asynchronously, so

@@ -65,7 +65,7 @@ func (d *dirNode) Create(ctx context.Context, name string, flags, mode uint32, o
 	if err := d.hangStaged(name, n); err != nil {
 		return nil, nil, 0, f.fail("create", d.keyOf(name), err)
 	}
-	h := n.newHandle(flags)
+	h := n.newHandle(ctx, flags)
 	return d.enter(ctx, n, f.cfg.AttrTTL, out), h, h.fuseFlags(), 0
 }
 

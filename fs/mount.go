@@ -53,6 +53,7 @@ func (f *FS) Mount(dir string, o MountOptions) (*Mount, error) {
 	if err := raiseReadAhead(dir); err != nil {
 		f.log.Debug("the kernel's read-ahead stays as it is, so it reads in smaller pieces", "mountpoint", dir, "err", err)
 	}
+	f.device.Store(deviceOf(dir))
 	return m, nil
 }
 

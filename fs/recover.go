@@ -44,7 +44,7 @@ func (f *FS) adoptStaged(staged *writeback.File) {
 	d.hang(name, n)
 	dirKey, _ := d.key()
 	f.overlay.set(dirKey, name, n)
-	n.storeLater(staged)
+	n.leave(staged)
 	f.log.Info("upload of an earlier run goes on", "key", key, "bytes", staged.Size())
 }
 

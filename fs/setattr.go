@@ -93,6 +93,9 @@ func (n *fileNode) setAttr(ctx context.Context, h fusefs.FileHandle, in *fuse.Se
 			return err
 		}
 	}
+	if _, ok := in.GetMTime(); ok {
+		n.timesAreSet()
+	}
 	err := n.changeAttr(func(a *attr, _ *cosapi.Attrs) error { return a.apply(in, n.fs.now()) })
 	if err := tidy(err); err != nil {
 		return err
@@ -100,16 +103,25 @@ func (n *fileNode) setAttr(ctx context.Context, h fusefs.FileHandle, in *fuse.Se
 	if _, ok := in.GetSize(); ok && h == nil {
 		// truncate(2) by path: no close will follow. That there are writers
 		// says nothing, for RELEASE comes some time after close(2).
-		return n.storeNow()
+		return n.storeNow(ctx)
 	}
 	return nil
 }
 
+// timesAreSet notes that the times are a program's own, to be kept as they are.
+func (n *fileNode) timesAreSet() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.written = false
+}
+
 // storeNow stores a change for which no handle is open that would.
-func (n *fileNode) storeNow() error {
-	err := n.store()
-	n.finish()
-	return err
+func (n *fileNode) storeNow(ctx context.Context) error {
+	return n.fs.wait(ctx, func() error {
+		err := n.store()
+		n.finish()
+		return err
+	})
 }
 
 // amend changes attributes of an inode, those of POSIX and those of COS, or

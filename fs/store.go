@@ -63,6 +63,9 @@ func (n *fileNode) settle(staged *writeback.File, info cosapi.Object) {
 	info.Attrs = sent.Attrs
 	n.info, n.confirmed = info, n.fs.now()
 	n.fs.written(info, sent)
+	if _, ok := sent.Meta[metaMtime]; !ok && !staged.Dirty() { // it has the times of the object: see putOptionsLocked
+		n.attr.mtime, n.attr.ctime = info.Modified, info.Modified
+	}
 	n.mu.Unlock()
 	n.finish()
 }
@@ -100,7 +103,7 @@ func (n *fileNode) finish() {
 	n.fs.tree.RUnlock()
 	close(ended)
 	if dirty {
-		n.storeLater(staged)
+		n.leave(staged)
 	}
 }
 
@@ -117,8 +120,9 @@ func (n *fileNode) leaveOverlayLocked() {
 	}
 }
 
-// storeLater leaves the storing of a closed file to the stage.
-func (n *fileNode) storeLater(staged *writeback.File) {
+// storeLater leaves the storing of a file to the stage. Unless it says why not,
+// the content is safe on the local disk; it is tried to be stored all the same.
+func (n *fileNode) storeLater(staged *writeback.File) error {
 	n.fs.later.Add(1)
 	err := staged.StoreLater(func(info cosapi.Object, err error) {
 		defer n.fs.later.Done()
@@ -126,9 +130,14 @@ func (n *fileNode) storeLater(staged *writeback.File) {
 	})
 	if errors.Is(err, os.ErrClosed) { // removed meanwhile; nobody will be told
 		n.fs.later.Done()
-		return
+		return nil
 	}
-	if err != nil { // it will be tried all the same, but a crash may lose it
+	return err
+}
+
+// leave is storeLater where there is nobody to hear of an error.
+func (n *fileNode) leave(staged *writeback.File) {
+	if err := n.storeLater(staged); err != nil {
 		n.fs.log.Error("file to be stored later is not safe on the local disk", "key", staged.Key(), "err", err)
 	}
 }

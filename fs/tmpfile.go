@@ -29,7 +29,7 @@ func (d *dirNode) Tmpfile(ctx context.Context, flags, mode uint32, out *fuse.Ent
 	if n.staged, err = f.stage.Create(f.cfg.Prefix+unnamed, n.putOptionsLocked()); err != nil {
 		return nil, nil, 0, f.fail("tmpfile", d.keyOf(""), err)
 	}
-	h := n.newHandle(flags)
+	h := n.newHandle(ctx, flags)
 	return d.enter(ctx, n, f.cfg.AttrTTL, out), h, h.fuseFlags(), 0
 }
 

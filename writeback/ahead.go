@@ -53,7 +53,7 @@ func (f *File) retreatLocked(size int64) {
 // firstAhead is where the frontier must be for the first part to be sent: well
 // into what one put cannot hold.
 func (s *Stage) firstAhead(baseLen int64) int64 {
-	return max(s.putLimit(), baseLen) + s.cfg.PartSize + aheadSlack
+	return max(s.PutLimit(), baseLen) + s.cfg.PartSize + aheadSlack
 }
 
 // aheadDueLocked says that a part may be complete.

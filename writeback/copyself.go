@@ -15,7 +15,7 @@ func (f *File) sameBytesAsBase(a aim) bool {
 	defer f.mu.RUnlock()
 	return a.copies && !a.forbid && f.hasBase && a.key == f.base.Key && f.base.ETag != "" && !f.damagedLocked(a.key) &&
 		len(f.fresh) == 0 && f.size == f.base.Size && f.size <= cosapi.MaxPutSize &&
-		(f.size > f.stage.putLimit() || !f.local.Covers(0, f.size))
+		(f.size > f.stage.PutLimit() || !f.local.Covers(0, f.size))
 }
 
 // copySelf gives the object new attributes, on condition that it is still the

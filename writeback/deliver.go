@@ -108,7 +108,7 @@ func (f *File) send(ctx context.Context, a aim) (receipt, error) {
 	if f.sameBytesAsBase(a) {
 		return f.copySelf(ctx, a)
 	}
-	if f.Size() <= f.stage.putLimit() {
+	if f.Size() <= f.stage.PutLimit() {
 		r, tooLarge, err := f.put(ctx, a)
 		if !tooLarge {
 			return r, err
@@ -117,7 +117,9 @@ func (f *File) send(ctx context.Context, a aim) (receipt, error) {
 	return f.multipart(ctx, a)
 }
 
-func (s *Stage) putLimit() int64 { return min(s.cfg.PartSize, maxPut) }
+// PutLimit is the size in bytes up to which a file is one request. Parts of a
+// larger one are sent before it is stored, with the options of that time.
+func (s *Stage) PutLimit() int64 { return min(s.cfg.PartSize, maxPut) }
 
 // put sends the content as one request, from memory: the object is exactly
 // one generation, however many writers there are meanwhile.
@@ -144,7 +146,7 @@ func (f *File) put(ctx context.Context, a aim) (r receipt, tooLarge bool, err er
 // image reads the whole content, having taken one of the transfers, which the
 // caller gives back unless there is an error or the content is too large.
 func (f *File) image(ctx context.Context) ([]byte, snapshot, bool, error) {
-	limit := f.stage.putLimit()
+	limit := f.stage.PutLimit()
 	for {
 		if err := f.stage.transfers.Acquire(ctx, 1); err != nil {
 			return nil, snapshot{}, false, err

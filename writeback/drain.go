@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"cosfs/cosapi"
 )
@@ -65,6 +66,31 @@ func (s *Stage) Stats() Stats {
 		f.mu.RUnlock()
 	}
 	return st
+}
+
+// backlogAge is how long a count of what is owed is good for.
+const backlogAge = 100 * time.Millisecond
+
+// Behind says that more is owed than Config.MaxOwed and MaxOwedFiles allow: who
+// adds to it should wait for its own upload instead.
+func (s *Stage) Behind() bool {
+	s.mu.Lock()
+	behind, old := s.behind, time.Since(s.counted) > backlogAge
+	s.mu.Unlock()
+	if !old {
+		return behind
+	}
+	var bytes int64
+	owed := s.pending()
+	for _, f := range owed {
+		f.mu.RLock()
+		bytes += f.local.Bytes()
+		f.mu.RUnlock()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.behind, s.counted = len(owed) > s.cfg.MaxOwedFiles || bytes > s.cfg.MaxOwed, time.Now()
+	return s.behind
 }
 
 // Pending lists what is to be stored and is not yet, by key.

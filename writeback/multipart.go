@@ -58,7 +58,7 @@ func (t *transfer) run(ctx context.Context) (receipt, error) {
 		return receipt{}, err
 	}
 	if s, changed := t.f.freeze(t.snap.gen); changed {
-		if s.size <= t.f.stage.putLimit() {
+		if s.size <= t.f.stage.PutLimit() {
 			t.f.unfreeze()
 			r, grown, err := t.f.put(ctx, t.aim)
 			if grown { // since: begin again

@@ -55,6 +55,10 @@ type Config struct {
 	// MakeRoom is called, without locks, before a write fails so: to free that
 	// many bytes of the same disk, if it can. The block cache is who can.
 	MakeRoom func(bytes int64)
+	// MaxOwed (8 GiB) and MaxOwedFiles (20,000) are what may wait for COS
+	// before Behind says so.
+	MaxOwed      int64
+	MaxOwedFiles int
 	// BaseTTL is how long a base counts as current without a HEAD; 10 s.
 	BaseTTL time.Duration
 	Host    string // in names of conflict files; the host name
@@ -95,6 +99,7 @@ const idLen = 16
 const (
 	defaultPart  = 8 << 20
 	defaultFloor = 256 << 20
+	defaultOwed  = 8 << 30
 )
 
 // fill replaces zero values and refuses what cannot work.
@@ -113,6 +118,12 @@ func (c *Config) fill() error {
 	}
 	if c.FreeFloor == 0 {
 		c.FreeFloor = defaultFloor
+	}
+	if c.MaxOwed == 0 {
+		c.MaxOwed = defaultOwed
+	}
+	if c.MaxOwedFiles == 0 {
+		c.MaxOwedFiles = 20_000
 	}
 	if c.BaseTTL == 0 {
 		c.BaseTTL = 10 * time.Second
@@ -162,6 +173,8 @@ type Stage struct {
 	queue   queue
 	renames map[*Rename]struct{}
 	closed  bool
+	behind  bool      // see Behind
+	counted time.Time // when that was found out
 }
 
 // Open locks and scans the directory. A directory in use gives *LockedError.

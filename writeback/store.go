@@ -102,6 +102,17 @@ func (f *File) StoreLater(done func(cosapi.Object, error)) error {
 	return err
 }
 
+// Promise makes the content of this moment owed and durable, and asks for no
+// upload now: the next Store or StoreLater does, Drain, or the next mount.
+func (f *File) Promise() error {
+	f.mu.Lock()
+	if !f.closed && !f.orphan {
+		f.wanted = max(f.wanted, f.gen)
+	}
+	f.mu.Unlock()
+	return f.promise()
+}
+
 // askLocked has the file stored, be it by an attempt that sends ahead already.
 func (f *File) askLocked(to spot) {
 	if f.attempt.stop != nil {
