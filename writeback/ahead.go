@@ -65,7 +65,6 @@ func (f *File) aheadDueLocked() bool {
 // convoy is the parts in flight of an attempt that sends ahead.
 type convoy struct {
 	f      *File
-	up     *upload
 	wg     sync.WaitGroup
 	landed chan struct{} // has room for one; something has landed, or the frontier has moved
 	failed bool          // guarded by File.mu
@@ -190,7 +189,7 @@ func (c *convoy) launch(ctx, until context.Context) {
 		return
 	}
 	free := func() { s.transfers.Release(1); s.aheads.Release(1) }
-	fl, err := c.takeOff(ctx)
+	up, fl, err := c.takeOff(ctx)
 	if err != nil || fl == nil {
 		free()
 		c.note(err)
@@ -198,8 +197,8 @@ func (c *convoy) launch(ctx, until context.Context) {
 	}
 	c.wg.Go(func() {
 		defer free()
-		part, err := c.f.sendPart(ctx, c.up, fl.planPart)
-		c.f.land(c.up, fl, part, err)
+		part, err := c.f.sendPart(ctx, up, fl.planPart)
+		c.f.land(up, fl, part, err)
 		c.note(err)
 		c.poke()
 	})
@@ -207,7 +206,7 @@ func (c *convoy) launch(ctx, until context.Context) {
 
 // takeOff picks the part, now that it can be sent, and begins the upload with
 // the first. nil: there is none any more.
-func (c *convoy) takeOff(ctx context.Context) (*flight, error) {
+func (c *convoy) takeOff(ctx context.Context) (*upload, *flight, error) {
 	f := c.f
 	f.mu.Lock()
 	good, key := f.usableLocked(f.key), f.key
@@ -215,17 +214,16 @@ func (c *convoy) takeOff(ctx context.Context) (*flight, error) {
 	if !good {
 		f.abandon(ctx)
 		if _, err := f.startUpload(ctx, key, false); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p := f.nextAheadLocked()
 	if p == nil || f.upload == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
-	c.up = f.upload
-	return c.up.fly(*p), nil
+	return f.upload, f.upload.fly(*p), nil
 }
 
 // note remembers that something went wrong: whoever stores the file will find

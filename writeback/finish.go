@@ -201,9 +201,7 @@ const lastWord = 5 * time.Second
 // abandonForGood aborts an upload that no record names any more: closing the
 // stage does not cut it short.
 func (f *File) abandonForGood() {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(f.stage.ctx), lastWord)
-	defer cancel()
-	f.abandon(ctx)
+	f.abandon(context.WithoutCancel(f.stage.ctx))
 }
 
 // closeLocked makes all later calls fail.

@@ -138,7 +138,14 @@ func (f *File) startUpload(ctx context.Context, key string, forbid bool) (*uploa
 
 // abandon aborts the upload that was begun, if there is one. One that cannot
 // be aborted now costs storage until the bucket's lifecycle rule removes it.
+// A ctx that has ended leaves it for the next attempt; once asked, COS is given
+// a few seconds, whatever becomes of ctx.
 func (f *File) abandon(ctx context.Context) {
+	if ctx.Err() != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWord)
+	defer cancel()
 	f.mu.Lock()
 	up := f.upload
 	f.upload = nil
