@@ -36,6 +36,7 @@ type mountConfig struct {
 	partSize          byteSize
 	memory            byteSize
 	parallel          int
+	writeback         string // what close(2) waits for: writebackClose or writebackAsync
 	storageClass, acl string
 
 	logLevel, logFile string
@@ -83,6 +84,7 @@ func (c *mountConfig) register(f *pflag.FlagSet) {
 	f.Var(&c.memory, "memory", "bytes of memory for transfers, and for content while the disk of --cache-dir fails")
 	f.Var(&c.partSize, "part-size", "content above this size is uploaded in parts of it")
 	f.IntVar(&c.parallel, "parallel", 8, "transfers at once, in each direction")
+	f.StringVar(&c.writeback, "writeback", writebackClose, "what close(2) waits for: close (COS has the file) or async (the local disk has it)")
 	f.StringVar(&c.storageClass, "storage-class", "", "storage `class` of new objects (default the bucket's)")
 	f.StringVar(&c.acl, "acl", "", "canned `ACL` of new objects (default the bucket's)")
 
@@ -100,6 +102,12 @@ var cannedACLs = []string{"", "default", "private", "public-read", "authenticate
 
 // storageClassName is the form of every class; there is no list, new ones appear.
 var storageClassName = regexp.MustCompile(`^[A-Z_]*$`)
+
+// The values of --writeback.
+const (
+	writebackClose = "close"
+	writebackAsync = "async"
+)
 
 const (
 	minPartSize = 1 << 20 // COS refuses smaller parts (cos-api.md 3.5)
@@ -123,6 +131,8 @@ func (c *mountConfig) check() error {
 		return fail(exitUsage, "--part-size %s is not between 1MiB and 5GiB, the limits of COS", &c.partSize)
 	case c.memory < minMemory:
 		return fail(exitUsage, "--memory %s is less than 16MiB, which transfers need", &c.memory)
+	case c.writeback != writebackClose && c.writeback != writebackAsync:
+		return fail(exitUsage, "--writeback %q is neither close nor async", c.writeback)
 	case c.attrTTL < 0 || c.negativeTTL < 0:
 		return fail(exitUsage, "--attr-ttl and --negative-ttl cannot be negative")
 	case !slices.Contains(cannedACLs, c.acl):

@@ -114,7 +114,8 @@ func (s *session) newFS(client *cosapi.Client, blocks *cache.Cache, names *cache
 		Bucket: client, Prefix: c.source.prefix, Cache: blocks, Names: names, Stage: stage,
 		AttrTTL: max(c.attrTTL, minTTL), NegativeTTL: max(c.negativeTTL, minTTL),
 		UID: c.uid, GID: c.gid, FileMode: file, DirMode: dir,
-		StorageClass: c.storageClass, ACL: c.acl, Encryption: c.encryption, RootMode: uint32(c.rootMode), ReadOnly: c.readOnly, Parallel: c.parallel, Log: s.log,
+		StorageClass: c.storageClass, ACL: c.acl, Encryption: c.encryption, RootMode: uint32(c.rootMode), ReadOnly: c.readOnly,
+		Async: c.writeback == writebackAsync, Parallel: c.parallel, Log: s.log,
 	})
 	if err != nil {
 		return fail(exitFailed, "the file system cannot be set up: %w", err)
