@@ -59,6 +59,12 @@
 // Requests run under the context of the mount, not of the kernel's call: any
 // signal to the calling program cancels the latter. cosapi bounds each in time.
 //
+// Waiting is another matter: close(2) and fsync(2) may be waited for in vain, so
+// the work goes on in a goroutine of the mount's (FS.wait) and a signal ends the
+// waiting with EINTR. The kernel tells of the first pending signal only, whatever
+// it is, and SIGURG of Go's runtime is the most frequent. So /proc is asked which
+// it is, and from then on whether there is one that counts (caller.go).
+//
 // # Locks
 //
 // Outermost first:

@@ -49,7 +49,20 @@
 // difference is an error, never a success.
 //
 // Attributes are fixed when an upload begins. Those set later make the file
-// dirty; storing it again then copies all parts and moves no bytes.
+// dirty; storing it again then copies the object onto itself, on condition
+// that it is still the base, and moves no bytes.
+//
+// Parts of a file that is written in order are sent ahead, behind the write
+// frontier (front): Store then waits for the tail. The plan of a file that
+// grows keeps the parts it had, since part sizes depend on the number of a part
+// and not on the size of the file. It is an attempt like others that makes no
+// object, and becomes one that does when Store asks; a failure of it concerns
+// nobody. What is written is known exactly (upload.touched), so that no pass of
+// checksums is needed to find the parts to be sent again; there is one request
+// for a part at a time, or the older bytes could be the last to arrive. Parts
+// that changed after they were sent are left for the end, and a file to which
+// that happens often is not sent ahead. A quarter of the transfers, and of the
+// files that may be stored at once, is kept for those that somebody waits for.
 //
 // A failed attempt keeps the parts it has sent for the next, unless COS has
 // refused it for good: then the upload is aborted. Attempts in the background
@@ -101,6 +114,11 @@
 //
 // An owed file that waits has its data file closed, so that no number of them
 // uses up the descriptors.
+//
+// Promise makes a file owed that nobody waits for yet: another process than the
+// opener has closed it, and the last close is still to come. Behind says that
+// more is owed than Config.MaxOwed allows, so that who closes files faster than
+// COS takes them can be made to wait; nothing is refused.
 //
 // Close makes durable what is owed and lets go. It waits for no upload and no
 // intent; Drain does, and Settle for the intents of a tree.
@@ -189,7 +207,6 @@
 //
 // It keeps no directory, no names of inodes and no cache: package fs decides
 // when to store and what a key is, and takes a stored file's data over in
-// Finish. It decides no rename and lists nothing. It does not send parts before Store is
-// called, and it sees only writes that come through WriteAt; the kernel's own
-// writes to the data file are for a later mode.
+// Finish. It decides no rename and lists nothing. It sees only writes that come
+// through WriteAt; the kernel's own writes to the data file are for a later mode.
 package writeback
