@@ -146,6 +146,9 @@ func (d *dirNode) child(name string) (inode, time.Duration, error) {
 		d.setKid(name, n)
 		return n, f.cfg.AttrTTL, nil
 	}
+	if f.overlay.hidden(key, name) {
+		return nil, 0, cosapi.NotFound
+	}
 	said, err := f.names.Lookup(f.ctx, join(key, name))
 	if err != nil {
 		return nil, 0, err

@@ -167,7 +167,7 @@ func (h *dirHandle) page() error {
 	if err != nil {
 		return err
 	}
-	h.rows, h.more = rows, more
+	h.rows, h.more = f.overlay.visible(key, rows), more
 	h.dir.listed.Store(true)
 	if len(rows) > 0 {
 		h.asked = rows[len(rows)-1].Base
@@ -194,6 +194,11 @@ func (h *dirHandle) seek(off uint64) error {
 	return h.start(last)
 }
 
-// Fsyncdir has nothing to wait for: operations on names have reached COS when
-// they return.
-func (h *dirHandle) Fsyncdir(context.Context, uint32) syscall.Errno { return 0 }
+// Fsyncdir waits until COS knows of every name that was removed here.
+func (h *dirHandle) Fsyncdir(context.Context, uint32) syscall.Errno {
+	key, ok := h.dir.key()
+	if !ok {
+		return 0
+	}
+	return h.dir.fail("fsync", h.dir.fs.settle(prefixOf(key)))
+}

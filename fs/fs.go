@@ -39,6 +39,7 @@ type Config struct {
 	ReadOnly     bool
 	Parallel     int              // copies at once in the rename of a directory; 0: 8
 	Async        bool             // close(2) waits for the local disk, not for COS
+	SyncNames    bool             // removals wait for COS, all of them (--names=sync)
 	Log          *slog.Logger     // nil: discard
 	Now          func() time.Time // nil: time.Now
 }
@@ -55,6 +56,7 @@ type FS struct {
 	root     *dirNode
 	lastIno  atomic.Uint64
 	overlay  overlay
+	trusted  trust
 	claims   claims
 	repeats  repeats
 	ahead    ahead
@@ -103,6 +105,7 @@ func New(cfg Config) (*FS, error) {
 	f.lastIno.Store(rootIno)
 	f.root = newRoot(f)
 	f.recover()
+	f.recoverIntents()
 	return f, nil
 }
 

@@ -120,13 +120,18 @@ func (d *dirNode) mkdir(name string, n *dirNode) error {
 	return nil
 }
 
-// ownName checks a new name and claims its key.
+// ownName checks a new name, claims its key, and waits for what is still to be
+// deleted under it.
 func (d *dirNode) ownName(name string, slash int) (key string, release func(), err error) {
 	owned, release, err := d.fs.own(func() ([]string, error) {
 		dir, err := d.mayMake(name, slash)
 		return []string{join(dir, name)}, err
 	})
 	if err != nil {
+		return "", nil, err
+	}
+	if err := d.fs.settle(owned[0]); err != nil {
+		release()
 		return "", nil, err
 	}
 	return owned[0], release, nil

@@ -40,6 +40,7 @@ func TestHostileNames(t *testing.T) {
 		require.Equal(t, "I am "+name, w.get(name))
 		require.NoError(t, os.Remove(w.path(name)))
 	}
+	w.settle()
 	require.Equal(t, []string{"d/"}, w.keys())
 }
 

@@ -10,21 +10,27 @@ import (
 	"cosfs/cache"
 )
 
-// overlay holds the names that the bucket does not have: files that were made
-// or changed here and are not stored yet, with their nodes. It is laid over
+// overlay holds what the bucket does not know: the names of files that were
+// made or changed here and are not stored yet, with their nodes; and those that
+// were removed here, whose objects are to go (tombs). It is laid over
 // cache.Names, which knows what COS has said and has acknowledged, in every
-// lookup and listing.
+// lookup and listing. A name may have both: a file that was made anew.
 //
 // It is addressed by directory key and name, not by node: a staged file may
 // wait for its upload long after the kernel has forgotten it, and after a
 // recovery exists before the kernel has seen it.
 type overlay struct {
-	mu   sync.Mutex // innermost: nothing is called under it
-	dirs map[string]map[string]inode
-	// edits counts the changes of dirs, so that a listing knows whether what it
+	mu    sync.Mutex // innermost: nothing is called under it
+	dirs  map[string]map[string]inode
+	tombs map[string]map[string]*tomb
+	// edits counts the changes of both, so that a listing knows whether what it
 	// has read is still true. Changed under mu, read without.
 	edits atomic.Uint64
 }
+
+// tomb stands for an object that is to be deleted. It is the overlay's from
+// the answer to the program until COS has said what has become of it.
+type tomb struct{ key string }
 
 // named is a node with its name.
 type named struct {
@@ -64,6 +70,89 @@ func (o *overlay) drop(dir, name string, n *node) {
 	if len(o.dirs[dir]) == 0 {
 		delete(o.dirs, dir)
 	}
+}
+
+// hide takes a name out of view.
+func (o *overlay) hide(dir, name string, t *tomb) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.tombs == nil {
+		o.tombs = make(map[string]map[string]*tomb)
+	}
+	if o.tombs[dir] == nil {
+		o.tombs[dir] = make(map[string]*tomb)
+	}
+	o.tombs[dir][name] = t
+	o.edits.Add(1)
+}
+
+// unhide ends a tomb, unless a later one has taken its place.
+func (o *overlay) unhide(dir, name string, t *tomb) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.tombs[dir][name] == t {
+		o.endLocked(dir, name)
+	}
+}
+
+// hidden says whether a name is removed here, whatever the bucket shows.
+func (o *overlay) hidden(dir, name string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.tombs[dir][name] != nil
+}
+
+// visible leaves out the rows of a listing that are removed here.
+func (o *overlay) visible(dir string, rows []cache.Row) []cache.Row {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	tombs := o.tombs[dir]
+	if len(tombs) == 0 {
+		return rows
+	}
+	seen := make([]cache.Row, 0, len(rows)) // rows is not ours to change
+	for _, row := range rows {
+		if tombs[row.Base] == nil {
+			seen = append(seen, row)
+		}
+	}
+	return seen
+}
+
+// reveal ends the tomb of a name under which COS has something new of ours.
+func (o *overlay) reveal(dir, name string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.endLocked(dir, name)
+}
+
+func (o *overlay) endLocked(dir, name string) {
+	if o.tombs[dir][name] == nil {
+		return
+	}
+	o.edits.Add(1)
+	delete(o.tombs[dir], name)
+	if len(o.tombs[dir]) == 0 {
+		delete(o.tombs, dir)
+	}
+}
+
+// hides says whether anything is hidden under a key, or below it if it ends in
+// "/".
+func (o *overlay) hides(key string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	tree, isTree := strings.CutSuffix(key, "/")
+	dir, name := split(tree)
+	if o.tombs[dir][name] != nil {
+		return true
+	}
+	for dir := range o.tombs {
+		if isTree && inTree(dir, tree) {
+			return true
+		}
+	}
+	return false
 }
 
 // list gives the entries of a directory behind a name, in the order of rows.

@@ -41,11 +41,18 @@ func (d *dirNode) unlink(name string) error {
 	if file, ok := n.(*fileNode); ok {
 		return file.unlink(key)
 	}
-	if err := d.fs.delete(key); err != nil {
+	if err := d.fs.remove(key, leafOf(n).object()); err != nil {
 		return err
 	}
 	n.base().unhang(nil)
 	return nil
+}
+
+// object is the object as the node knows it.
+func (l *leaf) object() cosapi.Object {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.info
 }
 
 // delete removes an object, and tells Names that it is gone.
@@ -65,13 +72,24 @@ func (n *fileNode) unlink(key string) error {
 		return err
 	}
 	if n.mayExist() {
-		if err := n.fs.delete(key); err != nil {
+		if err := n.fs.remove(key, n.sureObject()); err != nil {
 			resume()
 			return err
 		}
 	}
 	n.orphan()
 	return nil
+}
+
+// sureObject is what COS has of the file, nothing if an upload may have
+// changed it since.
+func (n *fileNode) sureObject() cosapi.Object {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.staged != nil && n.staged.Dirty() {
+		return cosapi.Object{}
+	}
+	return n.info
 }
 
 // mayExist says whether COS may have an object of the file.
@@ -216,20 +234,45 @@ func (d *dirNode) rmdir(name string) error {
 	if err := d.fs.checkEmpty(key); err != nil {
 		return err
 	}
-	if err := d.fs.delete(prefixOf(key)); err != nil {
+	if err := d.fs.remove(prefixOf(key), dir.object()); err != nil {
 		return err
 	}
 	dir.unhang(nil)
 	return nil
 }
 
-// checkEmpty asks the overlay for what COS does not have yet, and COS itself,
-// for another host may have put something there.
+// object is the directory's marker, as the node knows it.
+func (d *dirNode) object() cosapi.Object {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.marker {
+		return cosapi.Object{}
+	}
+	return d.info
+}
+
+// checkEmpty asks the overlay for what COS does not have yet, and what is known
+// of the directory. If that is not fresh it asks COS itself, after what was
+// removed here has gone, for another host may have put something there.
 func (f *FS) checkEmpty(dir string) error {
 	if len(f.overlay.below(dir)) > 0 {
 		return syscall.ENOTEMPTY
 	}
+	if f.names.Listed(dir) {
+		rows, more, err := f.names.Rows(f.ctx, dir, "")
+		switch {
+		case err != nil:
+			return err
+		case len(f.overlay.visible(dir, rows)) > 0:
+			return syscall.ENOTEMPTY
+		case !more:
+			return nil
+		}
+	}
 	prefix := prefixOf(dir)
+	if err := f.settle(prefix); err != nil {
+		return err
+	}
 	page, err := f.bucket.List(f.ctx, cosapi.ListOptions{Prefix: prefix, Delimiter: "/", Max: 2})
 	if err != nil {
 		return err

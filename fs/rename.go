@@ -124,7 +124,7 @@ func (m *move) settle() error {
 		if m.isDir() {
 			key = prefixOf(key)
 		}
-		if err := m.fs.stage.Settle(m.fs.ctx, key); err != nil {
+		if err := m.fs.settle(key); err != nil {
 			return err
 		}
 	}

@@ -114,6 +114,7 @@ func (n *fileNode) leaveOverlayLocked() {
 	if !ok {
 		return
 	}
+	n.fs.overlay.reveal(dir, n.name)
 	n.fs.overlay.drop(dir, n.name, &n.node)
 	if n.forgotten.Load() { // nothing but the overlay has kept it
 		n.parent.dropKid(n.name, &n.node)
