@@ -42,7 +42,16 @@
 //
 // # Requests
 //
-// Operations on names reach COS before they return. Work that takes several
+// Operations on names reach COS before they return, but for removals in a
+// directory where COS has accepted one before (later.go): the stage carries
+// those out as intents. Until COS has answered a tomb in the overlay hides the
+// name. Who makes something under a hidden name waits for the removal first
+// (settle), but for a file that is created: its upload takes the intent's place,
+// and ends the tomb when the file leaves the overlay. A refusal ends the tomb,
+// too, makes Names forget what it knows of the name, and has the next removal in
+// the directory wait again.
+//
+// Work that takes several
 // requests claims the keys it touches (claims), in the order of arrival, and
 // holds no lock meanwhile: plan under locks, act without, commit under locks.
 // Keys are made again when the claim is granted, for a directory above may have

@@ -177,21 +177,18 @@ func TestSyncNames(t *testing.T) {
 func TestReadOnlyKey(t *testing.T) {
 	reader := cosapi.Credentials{SecretID: "AKIDreader", SecretKey: "secret"}
 	w := newWorld(t, func(p *parts) { p.api.Credentials = cosapi.Static(reader) }, costest.WithConfig(func(c *cosserver.Config) {
-		c.Accounts = append(c.Accounts, cosserver.Account{SecretID: reader.SecretID, SecretKey: reader.SecretKey, UIN: "100000000002"})
+		c.Accounts = append(c.Accounts, cosserver.Account{SecretID: reader.SecretID, SecretKey: reader.SecretKey, ReadOnly: true})
 	}))
-	grant := cosapi.NewACL{Grants: cosapi.Grants{Read: cosapi.GrantTo("100000000002")}}
-	require.NoError(t, w.client.PutACL(t.Context(), "", grant))
-	for _, key := range []string{"d/", "d/f", "d/g"} {
+	for _, key := range []string{"d/", "d/f", "d/g", "d/w"} {
 		w.put(key, "")
-		require.NoError(t, w.client.PutACL(t.Context(), key, grant))
 	}
-	require.Equal(t, []string{"f", "g"}, w.ls("d"))
+	require.Equal(t, []string{"f", "g", "w"}, w.ls("d"))
 	for range 2 {
 		require.ErrorIs(t, os.Remove(w.path("d/f")), syscall.EACCES)
 		require.ErrorIs(t, os.Mkdir(w.path("d/new"), 0o755), syscall.EACCES)
 		require.ErrorIs(t, os.Chmod(w.path("d/f"), 0o600), syscall.EACCES)
-		require.ErrorIs(t, os.WriteFile(w.path("d/f"), []byte("x"), 0o644), syscall.EACCES)
+		require.ErrorIs(t, os.WriteFile(w.path("d/w"), []byte("x"), 0o644), syscall.EACCES)
 		require.ErrorIs(t, os.Rename(w.path("d/g"), w.path("d/h")), syscall.EACCES)
 	}
-	require.Equal(t, []string{"f", "g"}, w.ls("d"))
+	require.Equal(t, []string{"f", "g", "w"}, w.ls("d"))
 }

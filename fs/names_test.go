@@ -82,6 +82,9 @@ func TestRmdirOfWhatIsNotEmpty(t *testing.T) {
 	w := newWorld(t, nil)
 	require.NoError(t, os.Mkdir(w.path("d"), 0o755))
 	w.put("d/other", "made elsewhere")
+	require.NoError(t, os.Remove(w.path("d")), "what another host has made is seen within the TTL, and stays")
+	require.Equal(t, "made elsewhere", w.get("d/other"))
+	w.remount()
 	require.ErrorIs(t, os.Remove(w.path("d")), syscall.ENOTEMPTY)
 
 	require.NoError(t, os.Mkdir(w.path("e"), 0o755))

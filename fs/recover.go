@@ -14,8 +14,11 @@ import (
 // the stage.
 func (f *FS) recover() {
 	for _, r := range f.stage.Kept() {
-		f.log.Warn("an earlier run ended before this file was closed; its data is kept in the stage and not uploaded",
-			"key", r.Key, "stage", r.ID)
+		reason := r.Reason
+		if reason == "" {
+			reason = "an earlier run ended before it was closed"
+		}
+		f.log.Warn("the data of this file is kept in the stage and not uploaded", "key", r.Key, "reason", reason, "stage", r.ID)
 	}
 	f.resumeRenames()
 	for _, staged := range f.stage.Recovered() {

@@ -30,6 +30,7 @@ type mountConfig struct {
 	fileMode, dirMode, umask         permBits
 	attrTTL, negativeTTL             time.Duration
 	attrs                            attrMode
+	names                            nameMode
 
 	cacheDir          string
 	cacheSize         byteSize
@@ -72,6 +73,8 @@ func (c *mountConfig) register(f *pflag.FlagSet) {
 	f.Var(&c.fileMode, "file-mode", "permissions of files that have none stored")
 	f.Var(&c.dirMode, "dir-mode", "permissions of directories that have none stored")
 	f.Var(&c.umask, "umask", "permissions taken away from --file-mode and --dir-mode")
+	c.names = namesDeferred
+	f.Var(&c.names, "names", "when a removal is answered: deferred (at once, and COS is told of many within a second) or sync (when COS has done it)")
 	f.Var(&c.attrs, "attrs", "where modes, owners and times come from: exact (one HEAD per object, once), list (none), or "+
 		"auto (as exact once a mount has stored any in the bucket)")
 	f.DurationVar(&c.attrTTL, "attr-ttl", 10*time.Second, "how long names and attributes are believed before COS is asked again")

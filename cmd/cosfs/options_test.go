@@ -56,6 +56,7 @@ func TestOptions(t *testing.T) {
 		}},
 		{"cam_role=sts", func(c *mountConfig) bool { return true }},
 		{"ssl_verify_hostname=1", func(c *mountConfig) bool { return true }},
+		{"names=sync", func(c *mountConfig) bool { return c.names == namesSync }},
 		{"attrs=list", func(c *mountConfig) bool { return c.attrs.String() == "list" }},
 		{"umask=022", func(c *mountConfig) bool { return c.umask == 0o022 }},
 		{"umask=18", func(c *mountConfig) bool { return c.umask == 0o022 }},
@@ -103,6 +104,7 @@ func TestBadOptions(t *testing.T) {
 		"mp_umask=x":            "is not a umask",
 		"no_check_certificate":  "add the certificate",
 		"ssl_verify_hostname=0": "its certificate names",
+		"names=later":           "deferred, sync",
 		"attrs=some":            "auto, exact, list",
 		"cam_role=admin":        "COSAccessTokenExpire=",
 		"ahbe_conf=/x":          "not supported yet",
@@ -133,7 +135,7 @@ func TestOptionClassesAreDisjoint(t *testing.T) {
 
 // Every visible flag has its -o spelling.
 func TestEveryFlagIsAnOption(t *testing.T) {
-	values := map[string]string{"string": "x", "size": "2MiB", "octal": "0700", "duration": "5s", "int": "3", "uint32": "3", "bool": "", "mode": "list"}
+	values := map[string]string{"string": "x", "size": "2MiB", "octal": "0700", "duration": "5s", "int": "3", "uint32": "3", "bool": "", "mode": "list", "when": "sync"}
 	c := new(mountConfig)
 	flags := pflag.NewFlagSet("mount", pflag.ContinueOnError)
 	c.register(flags)

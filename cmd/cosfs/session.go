@@ -83,6 +83,7 @@ func (s *session) openFS(client *cosapi.Client) error {
 	stage, err := writeback.Open(writeback.Config{
 		Dir: filepath.Join(c.cacheDir, "stage"), Store: client,
 		OpenBase: func(v cosapi.Version) (writeback.Base, error) { return blocks.Get(v) },
+		MakeRoom: func(n int64) { blocks.MakeRoom(n) },
 		PartSize: int64(c.partSize), Parallel: c.parallel, FreeFloor: int64(c.diskFree),
 		BaseTTL: max(c.attrTTL, minTTL), Log: s.log,
 	})
@@ -115,13 +116,10 @@ func (s *session) newFS(client *cosapi.Client, blocks *cache.Cache, names *cache
 		AttrTTL: max(c.attrTTL, minTTL), NegativeTTL: max(c.negativeTTL, minTTL),
 		UID: c.uid, GID: c.gid, FileMode: file, DirMode: dir,
 		StorageClass: c.storageClass, ACL: c.acl, Encryption: c.encryption, RootMode: uint32(c.rootMode), ReadOnly: c.readOnly,
-		Async: c.writeback == writebackAsync, Parallel: c.parallel, Log: s.log,
+		Async: c.writeback == writebackAsync, Parallel: c.parallel, SyncNames: c.names == namesSync, Log: s.log,
 	})
 	if err != nil {
 		return fail(exitFailed, "the file system cannot be set up: %w", err)
-	}
-	for _, kept := range stage.Kept() {
-		s.log.Warn("a file that was never closed is kept in the stage, not uploaded", "key", kept.Key, "stage", c.cacheDir)
 	}
 	return nil
 }

@@ -57,6 +57,27 @@ func (m *permBits) String() string { return fmt.Sprintf("%04o", uint32(*m)) }
 
 func (*permBits) Type() string { return "octal" }
 
+// nameMode is the flag --names: whether a removal is answered before COS has
+// done it.
+type nameMode string
+
+const (
+	namesDeferred nameMode = "deferred"
+	namesSync     nameMode = "sync"
+)
+
+func (m *nameMode) Set(s string) error {
+	if s != string(namesDeferred) && s != string(namesSync) {
+		return fmt.Errorf("%q is not one of %s, %s", s, namesDeferred, namesSync)
+	}
+	*m = nameMode(s)
+	return nil
+}
+
+func (m *nameMode) String() string { return string(*m) }
+
+func (*nameMode) Type() string { return "when" }
+
 // attrMode is the flag --attrs.
 type attrMode cache.AttrMode
 

@@ -1,10 +1,14 @@
 package cosserver
 
-import "slices"
+import (
+	"net/http"
+	"slices"
+)
 
 // access is what an operation needs to be granted: whose ACL is asked, and for
 // which permission. Accounts that sign may do everything; access decides for
-// those that do not (cos-api.md 3.4.9).
+// those that do not (cos-api.md 3.4.9). Those that may only read are refused
+// whatever is not a GET or HEAD.
 type access string
 
 const (
@@ -33,6 +37,9 @@ func (a aclRecord) inherits() bool { return a.Canned == "" && len(a.Grants) == 0
 
 // authorize decides whether the sender may do what is asked.
 func (c *call) authorize() error {
+	if c.account != nil && c.account.ReadOnly && c.r.Method != http.MethodGet && c.r.Method != http.MethodHead {
+		return failure("AccessDenied")
+	}
 	if c.account != nil || c.s.cfg.Anonymous || c.op.needs == toAnyone {
 		return nil
 	}

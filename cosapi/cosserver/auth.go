@@ -18,6 +18,7 @@ type Account struct {
 	SecretID, SecretKey string
 	Token               string // of a temporary credential: must come with each request
 	UIN                 string // account number in ACLs and owners; empty: 100000000001
+	ReadOnly            bool   // may only read, as CAM lets a key be restricted
 }
 
 // LogValue shows who, never how.
