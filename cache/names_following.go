@@ -10,7 +10,7 @@ func (n *Names) Following(dir, after string, limit int) []Row {
 	if !ok || d.list == nil || !d.list.whole() || !d.list.fresh(n.now()) {
 		return nil
 	}
-	found, _ := d.list.rows.page(after, d.list.limit, limit)
+	found, _ := d.list.rows.page(after, d.list.last, true, limit)
 	rows := make([]Row, len(found))
 	for i := range rows {
 		rows[i] = Row{Base: found[i].base(), Name: found[i].name(d.list.until)}
