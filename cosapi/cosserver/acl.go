@@ -86,7 +86,7 @@ func readACLHeaders(h http.Header, canned map[string][]grant) (aclRecord, error)
 		}
 	}
 	if len(a.Grants) > maxGrants {
-		return a, failure("InvalidArgument").because("an ACL has at most 100 grants")
+		return a, failure("AttachmentFull")
 	}
 	return a, nil
 }
@@ -170,7 +170,7 @@ func parseACL(doc []byte, owner string) (aclRecord, error) {
 		}
 	}
 	if len(a.Grants) > maxGrants {
-		return a, failure("InvalidArgument").because("an ACL has at most 100 grants")
+		return a, failure("AttachmentFull")
 	}
 	a.Canned = "private" // explicit: it no longer follows the bucket
 	return a, nil

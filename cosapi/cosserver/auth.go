@@ -19,6 +19,8 @@ type Account struct {
 	Token               string // of a temporary credential: must come with each request
 	UIN                 string // account number in ACLs and owners; empty: 100000000001
 	ReadOnly            bool   // may only read, as CAM lets a key be restricted
+	// Expires is when a temporary credential ends; zero: never.
+	Expires time.Time
 }
 
 // LogValue shows who, never how.
@@ -219,17 +221,20 @@ func distinct(names []string) []string {
 }
 
 // checkToken compares the token of a temporary credential, in the header or
-// the query, signed or not (cos-api.md 2.6).
+// the query, signed or not (cos-api.md 2.6). A wrong token is no permission,
+// only one that was right has expired.
 func (c *call) checkToken(account Account) error {
 	token := c.r.Header.Get("x-cos-security-token")
 	if token == "" {
 		token = c.q.get("x-cos-security-token")
 	}
 	switch {
+	case token == account.Token && !account.Expires.IsZero() && !c.s.cfg.Now().Before(account.Expires):
+		return failure("ExpiredToken")
 	case token == account.Token:
 		return nil
 	case token == "":
 		return failure("InvalidAccessKeyId").because("The credential is temporary and its token is missing.")
 	}
-	return failure("ExpiredToken")
+	return failure("AccessDenied").because("The security token is not the one that was issued with the Access Key Id.")
 }

@@ -175,9 +175,17 @@ func TestMergedSignParameter(t *testing.T) {
 
 func TestTokens(t *testing.T) {
 	v := vectors(t)[8] // token in a header
-	for _, c := range []struct{ account, code string }{{"", "ExpiredToken"}, {"another", "ExpiredToken"}, {v.Input.Token, ""}} {
+	now := v.verifier(t, 0).cfg.Now()
+	for _, c := range []struct {
+		account string
+		expires time.Time
+		code    string
+	}{
+		{"", time.Time{}, "AccessDenied"}, {"another", time.Time{}, "AccessDenied"}, {"another", now, "AccessDenied"},
+		{v.Input.Token, time.Time{}, ""}, {v.Input.Token, now.Add(time.Second), ""}, {v.Input.Token, now, "ExpiredToken"},
+	} {
 		s := v.verifier(t, 0)
-		s.accounts[v.Input.SecretID] = Account{SecretID: v.Input.SecretID, SecretKey: v.Input.SecretKey, Token: c.account}
+		s.accounts[v.Input.SecretID] = Account{SecretID: v.Input.SecretID, SecretKey: v.Input.SecretKey, Token: c.account, Expires: c.expires}
 		_, err := authenticate(s, v.request())
 		if c.code == "" {
 			require.NoError(t, err)

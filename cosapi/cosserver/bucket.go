@@ -1,6 +1,9 @@
 package cosserver
 
-import "net/http"
+import (
+	"encoding/xml"
+	"net/http"
+)
 
 // putBucket is PUT Bucket (cos-api.md 3.2.1).
 func (c *call) putBucket() error {
@@ -12,16 +15,59 @@ func (c *call) putBucket() error {
 		return err
 	}
 	b := bucketRecord{Created: c.s.cfg.Now().UTC(), Owner: c.owner(), ACL: acl}
+	if err := c.readNewBucket(&b); err != nil {
+		return err
+	}
 	if err := c.s.store.createBucket(c.bucket, b); err != nil {
 		return err
 	}
 	return c.empty(http.StatusOK)
 }
 
+// newBucketDocument is the optional body of PUT Bucket (cos-api.md 5.18).
+type newBucketDocument struct {
+	XMLName xml.Name `xml:"CreateBucketConfiguration"`
+	AZ      string   `xml:"BucketAZConfig"`
+	Arch    string   `xml:"BucketArchConfig"`
+}
+
+// readNewBucket takes the tags and the body of PUT Bucket.
+func (c *call) readNewBucket(b *bucketRecord) error {
+	tags, err := readTags(c.r.Header.Get("x-cos-tagging"), maxBucketTags)
+	if err != nil {
+		return err
+	}
+	if len(tags) > 0 {
+		b.Configs = map[string][]byte{"tagging": tagSet(tags).buf}
+	}
+	doc, err := c.document()
+	if err != nil || len(doc) == 0 {
+		return err
+	}
+	var d newBucketDocument
+	if err := parseXML(doc, &d); err != nil {
+		return err
+	}
+	if d.Arch != "" {
+		return failure("NotImplemented").because("this server has no buckets with a hierarchical namespace")
+	}
+	if d.AZ != "" && d.AZ != multiAZ {
+		return failure("InvalidArgument").because("BucketAZConfig must be MAZ")
+	}
+	b.MultiAZ = d.AZ == multiAZ
+	return nil
+}
+
+const multiAZ = "MAZ"
+
 // headBucket is HEAD Bucket.
 func (c *call) headBucket() error {
-	if _, err := c.s.store.bucket(c.bucket); err != nil {
+	b, err := c.s.store.bucket(c.bucket)
+	if err != nil {
 		return err
+	}
+	if b.MultiAZ {
+		c.w.Header().Set("x-cos-bucket-az-type", multiAZ)
 	}
 	c.w.Header().Set("x-cos-bucket-region", c.s.cfg.Region)
 	return c.empty(http.StatusOK)

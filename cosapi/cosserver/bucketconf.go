@@ -176,6 +176,8 @@ const (
 	maxLifecycleRules = 1000
 	maxBucketTags     = 50
 	maxPolicyBytes    = 20 << 10
+
+	maxReplicationRules = 1000
 )
 
 // tagging is cos-api.md 5.11.
@@ -241,8 +243,8 @@ func checkReplication(b *bucketRecord, doc []byte) ([]byte, error) {
 	if b.Versioning != versioningEnabled {
 		return nil, failure("InvalidBucketState").because("replication needs a bucket with versioning enabled")
 	}
-	if d.Role == "" || len(d.Rules) == 0 {
-		return nil, failure("InvalidArgument").because("replication needs a Role and a Rule")
+	if d.Role == "" || len(d.Rules) == 0 || len(d.Rules) > maxReplicationRules {
+		return nil, failure("InvalidArgument").because("replication needs a Role and 1 to 1000 rules")
 	}
 	for _, r := range d.Rules {
 		if r.Status != statusEnabled && r.Status != statusDisabled || !strings.HasPrefix(r.Destination.Bucket, "qcs::cos:") {

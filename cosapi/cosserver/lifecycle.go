@@ -2,6 +2,7 @@ package cosserver
 
 import (
 	"encoding/xml"
+	"strings"
 	"time"
 )
 
@@ -61,11 +62,25 @@ func checkLifecycle(_ *bucketRecord, doc []byte) ([]byte, error) {
 			return nil, failure("LifeCycleIdNotUnique")
 		}
 		seen[r.ID] = true
+		r.upperClasses()
 		if err := r.check(); err != nil {
 			return nil, err
 		}
 	}
 	return xml.Marshal(d)
+}
+
+// maxExpiration is the most days of an Expiration (cos-api.md 3.2.10).
+const maxExpiration = 3650
+
+// upperClasses spells the classes as objects have them: documents also have
+// Standard_IA and Archive (cos-api.md 3.0.4).
+func (r *lifecycleRule) upperClasses() {
+	for _, events := range [][]lifecycleEvent{r.Transitions, r.OldTransitions} {
+		for i := range events {
+			events[i].StorageClass = strings.ToUpper(events[i].StorageClass)
+		}
+	}
 }
 
 // check refuses rules that mean nothing (cos-api.md 3.2.10).
@@ -86,13 +101,16 @@ func (r *lifecycleRule) check() error {
 			}
 		}
 		for _, n := range []*int{e.Days, e.NoncurrentDays, e.DaysAfterInitiation} {
-			if n != nil && *n < 0 {
-				return failure("InvalidArgument").because("days must not be negative")
+			if n != nil && (*n < 0 || *n > maxDays) {
+				return failure("InvalidArgument").because("days must be from 0 to 36500")
 			}
 		}
 		if e.StorageClass != "" && !storageClasses[e.StorageClass] {
 			return failure("NotSupportedStorageClass")
 		}
+	}
+	if e := r.Expiration; e != nil && e.Days != nil && (*e.Days < 1 || *e.Days > maxExpiration) {
+		return failure("InvalidArgument").because("Expiration's Days must be from 1 to 3650")
 	}
 	if !any {
 		return failure("MalformedXML").because("a rule needs something to do")

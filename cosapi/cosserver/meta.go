@@ -113,7 +113,7 @@ func (c *call) attributes(o *objectDetail) (class string, err error) {
 	if o.ACL, err = readACLHeaders(c.r.Header, objectCanned); err != nil {
 		return "", err
 	}
-	if o.Tags, err = readTagging(c.r.Header.Get("x-cos-tagging")); err != nil {
+	if o.Tags, err = readTags(c.r.Header.Get("x-cos-tagging"), maxObjectTags); err != nil {
 		return "", err
 	}
 	o.Owner = c.owner()
@@ -155,8 +155,8 @@ func readClass(h http.Header) (string, error) {
 	return class, nil
 }
 
-// readTagging parses x-cos-tagging, a query string of tags.
-func readTagging(s string) ([]tag, error) {
+// readTags parses x-cos-tagging, a query string of at most limit tags.
+func readTags(s string, limit int) ([]tag, error) {
 	var tags []tag
 	for item := range strings.SplitSeq(s, "&") {
 		if item == "" {
@@ -170,7 +170,7 @@ func readTagging(s string) ([]tag, error) {
 		}
 		tags = append(tags, tag{Key: key, Value: value})
 	}
-	return tags, checkTags(tags, maxObjectTags)
+	return tags, checkTags(tags, limit)
 }
 
 func checkTags(tags []tag, limit int) error {

@@ -97,6 +97,9 @@ func (c *call) listParts() error {
 		return err
 	}
 	id := c.q.get("uploadId")
+	if id == "" {
+		return failure("ListPartUploadIdIsEmpty")
+	}
 	u, rows, more, err := c.s.store.parts(c.bucket, c.key, id, marker, limit)
 	if err != nil {
 		return err

@@ -87,6 +87,7 @@ type bucketRecord struct {
 	Owner      string            `json:"owner"`
 	ACL        aclRecord         `json:"acl,omitzero"`
 	Versioning string            `json:"versioning,omitempty"` // "", "Enabled" or "Suspended"
+	MultiAZ    bool              `json:"multi_az,omitempty"`   // said at creation; it changes nothing here
 	Configs    map[string][]byte `json:"configs,omitempty"`
 }
 

@@ -42,6 +42,9 @@ const (
 	tierStandard  = "Standard"
 	tierBulk      = "Bulk"
 	day           = 24 * time.Hour
+	// maxDays is a century: what a time.Duration can count, and more than
+	// anybody means.
+	maxDays = 36_500
 )
 
 // restoreObject is POST Object restore. The copy is ready after
@@ -56,8 +59,8 @@ func (c *call) restoreObject() error {
 		return err
 	}
 	req.Tier = cmp.Or(req.Tier, tierStandard)
-	if req.Days < 1 || req.Tier != tierExpedited && req.Tier != tierStandard && req.Tier != tierBulk {
-		return failure("MalformedXML").because("Days must be at least 1, Tier Expedited, Standard or Bulk")
+	if req.Days < 1 || req.Days > maxDays || req.Tier != tierExpedited && req.Tier != tierStandard && req.Tier != tierBulk {
+		return failure("MalformedXML").because("Days must be from 1 to 36500, Tier Expedited, Standard or Bulk")
 	}
 	status := http.StatusAccepted
 	err = c.s.store.changeObject(c.bucket, c.key, c.q.get("versionId"), func(o *objectRecord) error {

@@ -82,6 +82,9 @@ type namedBucket struct {
 func (st *store) buckets(marker string, limit int) (rows []namedBucket, more bool, err error) {
 	err = st.index.view(func(tx txn) error {
 		rows, more = nil, false
+		if limit == 0 {
+			return nil
+		}
 		for c := tx.seek(tableBuckets, []byte(marker)); c.key() != nil; c.next() {
 			if string(c.key()) == marker {
 				continue

@@ -90,7 +90,7 @@ func partOf(raw []byte) (*partRecord, error) {
 func (st *store) parts(bucket, key, id string, marker, limit int) (u *uploadRecord, rows []partRecord, more bool, err error) {
 	err = st.index.view(func(tx txn) error {
 		rows, more = nil, false
-		if u, err = uploadOf(tx, bucket, key, id); err != nil || marker >= maxPartNumber {
+		if u, err = uploadOf(tx, bucket, key, id); err != nil || marker >= maxPartNumber || limit == 0 {
 			return err
 		}
 		return eachPart(tx, id, marker+1, func(p *partRecord) bool {

@@ -17,7 +17,8 @@ import (
 func TestRawCredentials(t *testing.T) {
 	temporary := cosapi.Credentials{SecretID: "AKIDtemporary", SecretKey: "secret", Token: "token"}
 	r := newRaw(t, WithConfig(func(c *cosserver.Config) {
-		c.Accounts = append(c.Accounts, cosserver.Account{SecretID: "AKIDtemporary", SecretKey: "secret", Token: "token"})
+		c.Accounts = append(c.Accounts, cosserver.Account{SecretID: "AKIDtemporary", SecretKey: "secret", Token: "token"},
+			cosserver.Account{SecretID: "AKIDexpired", SecretKey: "secret", Token: "token", Expires: time.Now().Add(-time.Minute)})
 	}))
 	r.ok(200, "PUT", "/k", "x")
 	r.as(cosapi.Credentials{}).refused(403, "AccessDenied", "GET", "/k", "")
@@ -33,7 +34,9 @@ func TestRawCredentials(t *testing.T) {
 	guest.ok(200, "GET", "/k", "", "x-cos-security-token: token")
 	guest.ok(200, "GET", "/k?x-cos-security-token=token", "")
 	guest.refused(403, "InvalidAccessKeyId", "GET", "/k", "")
-	guest.refused(400, "ExpiredToken", "GET", "/k", "", "x-cos-security-token: another")
+	guest.refused(403, "AccessDenied", "GET", "/k", "", "x-cos-security-token: another")
+	r.as(cosapi.Credentials{SecretID: "AKIDexpired", SecretKey: "secret"}).
+		refused(400, "ExpiredToken", "GET", "/k", "", "x-cos-security-token: token")
 	req := r.request("GET", "/"+Bucket+"/k", nil)
 	req.Header.Set("Authorization", guest.sign(req, time.Now()).Authorization)
 	req.Header.Set("x-cos-security-token", "token") // not signed, as the Java SDK sends it
