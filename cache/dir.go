@@ -47,6 +47,8 @@ type dir struct {
 	boot  string // changes when the machine starts, as page caches do
 	seq   atomic.Int64
 
+	sample atomic.Pointer[freeSample]
+
 	// Tests put failing ones here.
 	create func(path string, size int64) (store, error)
 	free   func() (int64, error)
@@ -55,7 +57,7 @@ type dir struct {
 
 func openDir(path string, floor int64) (*dir, error) {
 	d := &dir{path: path, boot: bootID(), create: createDisk, sync: diskStore.sync}
-	d.free = d.statfs
+	d.free = d.recentFree
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("cache directory: %w; choose another with --cache-dir", err)
 	}
@@ -87,6 +89,31 @@ func (d *dir) chooseFloor(floor int64) (int64, error) {
 		return 0, err
 	}
 	return min(1<<30, int64(st.Blocks)*st.Bsize/20), nil
+}
+
+// freeSample is what statfs said a moment ago.
+type freeSample struct {
+	bytes int64
+	at    time.Time
+}
+
+// A sample is believed for freeAge while it is freeMargin bytes above the
+// floor: a statfs per GET is a twelfth of a small random read (measured).
+const (
+	freeAge    = 50 * time.Millisecond
+	freeMargin = 1 << 30
+)
+
+// recentFree is statfs, asked no more often than it matters.
+func (d *dir) recentFree() (int64, error) {
+	if s := d.sample.Load(); s != nil && s.bytes-d.floor > freeMargin && time.Since(s.at) < freeAge {
+		return s.bytes, nil
+	}
+	free, err := d.statfs()
+	if err == nil {
+		d.sample.Store(&freeSample{free, time.Now()})
+	}
+	return free, err
 }
 
 func (d *dir) statfs() (int64, error) {
