@@ -10,8 +10,10 @@
 // version, each at most once however many readers wait for it, and handed out
 // as they arrive. Presence is a bitmap of 128 KiB, so a small random read
 // moves no more than that; a sequential reader (four are told apart in each
-// Object) is kept up to 16 MiB ahead by GETs of 8 MiB. Checksums and eviction
-// go by blocks of BlockSize.
+// Object) is kept up to 16 MiB ahead by GETs of 8 MiB. Reads up to 5 MiB
+// out of order are one reader's: the kernel keeps that much in flight. Checksums
+// and eviction go by blocks of BlockSize. Prefetch brings a whole small version
+// as read-ahead, for who knows what is opened next.
 //
 // When the last byte is there the blocks' checksums are combined and compared
 // with COS's CRC-64, the file is fsynced, renamed to its final name, and from

@@ -74,6 +74,38 @@
 // it is, and SIGURG of Go's runtime is the most frequent. So /proc is asked which
 // it is, and from then on whether there is one that counts (caller.go).
 //
+// # Reading ahead
+//
+// Inside a file that is the cache's work. Across files it is ours (ahead): the
+// first read of a stored file is compared with the listing of its directory, if
+// a program has read its entries and it is complete and fresh in memory; after
+// three files in that order the next ones are prefetched, files of up to 1 MiB,
+// 24 at most and no more bytes than a quarter of what the sequence has read (or
+// 64 KiB), so that little is wasted whenever the reader stops. Files that
+// come out of order are a new sequence. FS.ReadAhead counts.
+//
+// # Kernel passthrough: the plan
+//
+// Not built yet: every read and write comes to the daemon. Reads alone cannot
+// be given away first. A plain open of an inode that is open by passthrough is
+// EIO (design.md 4.2), and a writer may come at any time while a reader has the
+// file open; so the first step must hold all of these together:
+//
+//   - the mode of a fileNode is chosen under leaf.mu when handles goes 0→1, and
+//     kept until the kernel has released the last one; go-fuse drops the backing
+//     id only after our Release has returned, so the count must be taken down
+//     after that, not in it
+//   - passthrough at 0→1 only for a reader of a version whose cache.Object.File
+//     succeeds, never for S_ISUID or S_ISGID, an orphan, or a staged file
+//   - a writable open of such an inode first owns the file: stage.Edit must Take
+//     the cached file (rename), make its record durable, and truncate that inode
+//     for O_TRUNC; if Take refuses, the open fails with ESTALE, not EIO
+//   - O_DIRECT opens, and writers of files over 64 MiB, are
+//     FOPEN_PASSTHROUGH|FOPEN_DIRECT_IO
+//   - writes then reach the file without a WRITE: writeback must find them by
+//     ctime and by a CRC64 per MiB, and the lease test must precede Adopt
+//   - one registration is tried at mount; a refusal switches it off for good
+//
 // # Locks
 //
 // Outermost first:
@@ -85,7 +117,7 @@
 //	dirNode.mu      kids, marker, attributes
 //	leaf.mu         info, attributes, staged, handles, pin
 //	writeback.File's and Stage's, cache.Object's and Cache's, Names'
-//	overlay.mu, claims.mu, repeats.mu   innermost, nothing is called under them
+//	overlay.mu, claims.mu, repeats.mu, ahead.mu   innermost, nothing is called under them
 //
 // Whoever waits for fileNode.ending holds none of them.
 //
