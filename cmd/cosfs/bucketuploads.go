@@ -10,8 +10,9 @@ import (
 )
 
 func newBucketUploads(p *program, f *remoteFlags) *cobra.Command {
-	return group("uploads", "List or abort multipart uploads that were never completed",
-		newUploadsList(p, f), newUploadsParts(p, f), newUploadsAbort(p, f))
+	return group("uploads", "List or abort multipart uploads that were never completed, or make one call by call",
+		newUploadsList(p, f), newUploadsParts(p, f), newUploadsAbort(p, f),
+		newUploadsStart(p, f), newUploadsPut(p, f), newUploadsCopy(p, f), newUploadsComplete(p, f))
 }
 
 // uploadView is an open upload in JSON.
@@ -52,12 +53,7 @@ func newUploadsParts(p *program, f *remoteFlags) *cobra.Command {
 			}
 			t := r.table("PART", "SIZE", "ETAG")
 			for _, part := range parts {
-				v := struct {
-					Number int    `json:"number"`
-					Size   int64  `json:"size"`
-					ETag   string `json:"etag"`
-				}{part.Number, part.Size, part.ETag}
-				t.item(v, part.Number, byteCount(part.Size), part.ETag)
+				t.item(viewPart(part), part.Number, byteCount(part.Size), part.ETag)
 			}
 			return t.flush()
 		}))
