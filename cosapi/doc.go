@@ -1,6 +1,11 @@
 // Package cosapi speaks the COS XML API over HTTP, and nothing else: it
 // signs, sends, retries, checks and decodes.
 //
+// "cos-api.md" in comments here and below is the project's own reference of
+// that API, put together from Tencent's documentation and SDKs; it is not in
+// the repository. Its section is named as the source of a fact, and what the
+// code relies on is always said in the comment itself.
+//
 // # Promises
 //
 //   - Every call takes a context first, and ends when the context does.

@@ -3,6 +3,10 @@
 // buckets and objects. It is the only place that builds everything
 // and knows every other package; nothing imports it.
 //
+// Comments name sections of three documents that are not in the repository:
+// cos-api.md, of which package cosapi says what it is; design.md, the decisions
+// the project started from; and field.md, what the older tool of this name does.
+//
 // # Promises
 //
 //   - mount returns when the mount answers, or with one sentence that names

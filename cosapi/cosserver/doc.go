@@ -1,5 +1,6 @@
 // Package cosserver is a COS-compatible object server: an http.Handler over a
-// directory or over memory.
+// directory or over memory. (What "cos-api.md" is, package cosapi says; where
+// that document could find no source it marks a choice of its own, [C].)
 //
 // # Promises
 //

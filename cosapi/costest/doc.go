@@ -1,5 +1,6 @@
 // Package costest is what tests of COS clients need: a server like httptest's,
-// rules that make it fail, and the conformance suite.
+// rules that make it fail, and the conformance suite. (What "cos-api.md" is,
+// package cosapi says.)
 //
 // NewServer starts a cosserver on 127.0.0.1 with one bucket and random keys
 // and stops it when the test ends. Faults makes chosen requests go wrong.
