@@ -21,6 +21,8 @@ type fetch struct {
 	punching bool //
 	ctx      context.Context
 	cancel   context.CancelFunc
+	queued   context.Context    // ends when somebody waits for the fetch
+	promote  context.CancelFunc // ends it
 
 	// guarded by blob.mu
 	done    int64 // [off, done) is in the store
@@ -58,6 +60,9 @@ type waiter struct {
 // waitLocked joins a fetch. The blob's mu is held.
 func (f *fetch) waitLocked(need int64) *waiter {
 	w := &waiter{need: need, ready: make(chan struct{})}
+	if f.promote != nil {
+		f.promote()
+	}
 	f.waiters = append(f.waiters, w)
 	return w
 }
@@ -108,6 +113,7 @@ func (b *blob) absentLocked(pos, end int64) span {
 func (b *blob) startLocked(s span, demand bool) error {
 	f := &fetch{span: s, demand: demand, done: s.off, hash: cosapi.NewCRC64()}
 	f.ctx, f.cancel = context.WithCancel(b.c.ctx)
+	f.queued, f.promote = context.WithCancel(f.ctx)
 	b.c.mu.Lock()
 	defer b.c.mu.Unlock()
 	if b.c.closed {
@@ -141,19 +147,21 @@ func (b *blob) run(f *fetch) {
 	}
 }
 
-// slot waits for the right to send a GET.
+// slot waits for the right to send a GET. Read-ahead for which a reader comes
+// to wait while it is queued becomes demand, lest the reader queue behind what
+// nobody waits for.
 func (c *Cache) slot(f *fetch) (done func(), err error) {
+	ahead := false
 	if !f.demand {
-		if err := c.aheads.Acquire(f.ctx, 1); err != nil {
-			return func() {}, err
-		}
+		ahead = c.aheads.Acquire(f.queued, 1) == nil
+		f.demand = !ahead
 	}
 	err = c.slots.Acquire(f.ctx, 1)
 	return func() {
 		if err == nil {
 			c.slots.Release(1)
 		}
-		if !f.demand {
+		if ahead {
 			c.aheads.Release(1)
 		}
 	}, err
