@@ -117,6 +117,20 @@ func (m *attrMemory) fill(o *cosapi.Object, now time.Time) bool {
 	return done
 }
 
+// stores says whether anything is remembered under one of keys, by a memory
+// that lasts. It may wait for the disk.
+func (m *attrMemory) stores(keys ...string) (known bool) {
+	if m.store == nil {
+		return false
+	}
+	m.recall(keys, func() {
+		for _, key := range keys {
+			known = known || m.lru.Contains(key)
+		}
+	})
+	return known
+}
+
 // fillRows is fill for a page, and says whether all of it is complete.
 func (m *attrMemory) fillRows(rows []Row, now time.Time) bool {
 	complete := true

@@ -99,7 +99,9 @@
 // A fresh listing of a directory answers for every name it covers, there or
 // not. Without one a single name costs a HEAD and a LIST of one row at once;
 // the next question about a name of the same directory within a second lists
-// the directory, four pages at most.
+// the directory, four pages at most. Of a name whose attributes the file of
+// attributes has, a LIST of the very key takes the place of the HEAD: it proves
+// them, so programs that compare a known tree (rsync) make no HEAD.
 //
 // Rows come in order of name + "/" (InOrder), which is that of the listing for
 // directories: it has "d/" behind "d-1" and "d.txt". Files it has before them;

@@ -77,7 +77,7 @@ func (n *Names) headMarker(ctx context.Context, key string, name Name, now time.
 			return name, n.memory.fill(&name.Object, now), nil
 		},
 		ask: func() (Name, error) {
-			o, err := n.head(key + "/")
+			o, err := n.askMarker(key + "/")
 			if errors.Is(err, cosapi.NotFound) {
 				o, err = cosapi.Object{}, nil // implied
 			}
@@ -90,6 +90,17 @@ func (n *Names) headMarker(ctx context.Context, key string, name Name, now time.
 	}
 	found.Until = earlier(found.Until, name.Until)
 	return found, nil
+}
+
+// askMarker asks for the marker of this key: without a HEAD, if its attributes
+// are stored.
+func (n *Names) askMarker(key string) (cosapi.Object, error) {
+	if n.memory.stores(key) {
+		if o, done, err := n.prove(key); done {
+			return o, err
+		}
+	}
+	return n.head(key)
 }
 
 // headFile asks for the attributes of the listed object key. If the bucket

@@ -164,7 +164,7 @@ func (n *Names) ask(key string) (Name, error) {
 		g    errgroup.Group
 	)
 	g.Go(func() error {
-		file, none = n.bucket.Head(n.ctx, key)
+		file, none = n.askFile(key)
 		return nil
 	})
 	if markerFits(key) {
@@ -184,12 +184,42 @@ func (n *Names) ask(key string) (Name, error) {
 		}
 		return n.asDir(key, page.Entries[0].Object, now), nil
 	case none == nil:
-		n.memory.put(file, now, false)
 		return Name{Object: file, Until: now.Add(n.ttl)}, nil
 	case errors.Is(none, cosapi.NotFound):
 		return Name{Until: now.Add(n.negativeTTL)}, cosapi.NotFound
 	}
 	return Name{}, none
+}
+
+// askFile asks for the object key: without a HEAD, if its attributes or those
+// of a marker in its place are stored.
+func (n *Names) askFile(key string) (cosapi.Object, error) {
+	if n.memory.stores(key, key+"/") {
+		if o, done, err := n.prove(key); done {
+			return o, err
+		}
+	}
+	o, err := n.bucket.Head(n.ctx, key)
+	if err == nil {
+		n.memory.put(o, n.now(), false)
+	}
+	return o, err
+}
+
+// prove asks for the object key by a listing of it alone. done is false if it
+// is a version whose attributes are not known.
+func (n *Names) prove(key string) (o cosapi.Object, done bool, err error) {
+	page, err := n.bucket.List(n.ctx, cosapi.ListOptions{Prefix: key, Max: 1})
+	if err != nil {
+		return o, true, err
+	}
+	if len(page.Entries) == 0 || page.Entries[0].Key != key {
+		return o, true, cosapi.NotFound
+	}
+	n.memory.bind(page.Entries)
+	o = page.Entries[0].Object
+	done = n.memory.fill(&o, n.now())
+	return o, done, nil
 }
 
 // asDir is the directory key, of which first is the first object: its marker,
