@@ -15,6 +15,9 @@ import (
 // script runs in an empty directory of it, with scratch space of the local
 // disk in $LOCAL, and fails at the first command that fails.
 
+// failLoudly ends a script at the first command that fails, and names it.
+const failLoudly = "set -Eeuo pipefail\ntrap 'echo \"failed: $BASH_COMMAND\" >&2' ERR\n"
+
 // script runs a shell script in a new directory of the mount and gives what
 // it printed.
 func (m *mounted) script(t *testing.T, text string) string {
@@ -29,7 +32,7 @@ func (m *mounted) scriptIn(t *testing.T, dir, text string) string {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	local := t.TempDir()
-	cmd := exec.CommandContext(ctx, "bash", "-c", "set -euo pipefail\n"+text)
+	cmd := exec.CommandContext(ctx, "bash", "-c", failLoudly+text)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "LOCAL="+local, "HOME="+local)
 	out, err := cmd.CombinedOutput()

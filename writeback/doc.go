@@ -159,7 +159,8 @@
 // overwrites are checked like those of files. A put that names no base
 // overwrites what is there.
 //
-// Deletes wait up to 700 ms for others and go together, up to 1000 in a
+// Deletes wait 700 ms for others, and up to 5 s while others keep coming, and go
+// together, up to 1000 in a
 // request (one by one where COS takes no such request), attributes wait 700 ms
 // for more of them, puts not at all. Config.Parallel jobs go on at a time,
 // beside the transfers of files, so that a large upload holds up no name.

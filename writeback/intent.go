@@ -49,6 +49,11 @@ const (
 	// files takes 0.5 s to 2 s here (ext4 is slow to make files where many have
 	// just gone), so a shorter delay makes more requests of it.
 	deleteDelay = 700 * time.Millisecond
+	// gatherPause is how long after the last delete those that are due still
+	// wait, maxGather how long one waits so: a busy machine needs seconds for
+	// the 1000 files of one request.
+	gatherPause = 200 * time.Millisecond
+	maxGather   = 4 * time.Second
 	attrsDelay  = 700 * time.Millisecond
 	// deleteTTL is the age at which a delete asks first whether COS still has
 	// what it means.
@@ -103,7 +108,7 @@ func (in Intent) delay() time.Duration {
 }
 
 // Defer records an intent: once it has returned nil, the intent is carried out
-// within a second while COS answers, and after the next Open otherwise. Puts
+// within a second (a delete among many, within five) while COS answers, and after the next Open otherwise. Puts
 // and attributes survive a power cut, deletes a killed process.
 //
 // Intents of one key are carried out in order; those that COS has not seen yet

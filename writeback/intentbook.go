@@ -23,9 +23,11 @@ type book struct {
 	due     dueTodos           // those that may go, and when they must
 	deletes map[*todo]struct{} // those of them that may share a request
 	refused int                // since Open
-	closed  bool
-	wake    chan struct{}
-	moved   chan struct{} // closed and replaced whenever a todo has ended or failed
+	// lastDelete is when the newest delete was recorded.
+	lastDelete time.Time
+	closed     bool
+	wake       chan struct{}
+	moved      chan struct{} // closed and replaced whenever a todo has ended or failed
 }
 
 // line is the intents of one key, in order. There is one while anybody needs
@@ -63,6 +65,7 @@ type todo struct {
 	held     bool // an upload is about to take its place
 	told     bool // who waited for it knows
 	failed   int  // attempts in a row
+	hurried  bool // somebody waits for it
 	ended    bool
 	err      error // once ended
 }
@@ -193,6 +196,9 @@ func (b *book) add(t *todo) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t.line.list = append(t.line.list, t)
+	if t.Kind == IntentDelete {
+		b.lastDelete = time.Now()
+	}
 	b.offerLocked(t.line)
 }
 

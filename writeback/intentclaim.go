@@ -52,7 +52,7 @@ func (s *Stage) tryClaim(l *line, hurry bool) (*claim, <-chan struct{}) {
 	defer b.mu.Unlock()
 	if len(l.list) > 0 && l.list[0].sent {
 		if hurry {
-			l.list[0].due = time.Now()
+			l.list[0].due, l.list[0].hurried = time.Now(), true
 			b.offerLocked(l)
 		}
 		return nil, b.moved

@@ -38,6 +38,10 @@ func (b *book) next(now time.Time) ([]*todo, time.Duration) {
 		}
 		heap.Pop(&b.due)
 		if first.Kind == IntentDelete {
+			if at := b.gatherLocked(first.todo); at.After(now) {
+				heap.Push(&b.due, dueTodo{first.todo, first.turn, at})
+				continue
+			}
 			return b.batchLocked(first.todo), 0
 		}
 		b.jobs++
@@ -45,6 +49,19 @@ func (b *book) next(now time.Time) ([]*todo, time.Duration) {
 		return []*todo{first.todo}, 0
 	}
 	return nil, 0
+}
+
+// gatherLocked says until when a delete that is due waits for those that still
+// come: a program that removes file after file makes one request of many.
+func (b *book) gatherLocked(t *todo) time.Time {
+	if t.hurried || t.failed > 0 {
+		return time.Time{}
+	}
+	until := b.lastDelete.Add(gatherPause)
+	if end := t.due.Add(maxGather); until.After(end) {
+		return end
+	}
+	return until
 }
 
 func (b *book) takeLocked(t *todo) {

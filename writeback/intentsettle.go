@@ -54,6 +54,7 @@ func (b *book) hasten(tree string) (list []pressed) {
 			continue
 		}
 		for _, t := range l.list {
+			t.hurried = true
 			if now.Before(t.due) {
 				t.due = now
 			}
