@@ -46,8 +46,8 @@
 // directory where COS has accepted one before (later.go): the stage carries
 // those out as intents. Until COS has answered a tomb in the overlay hides the
 // name. Who makes something under a hidden name waits for the removal first
-// (settle), but for a file that is created: its upload takes the intent's place,
-// and ends the tomb when the file leaves the overlay. A refusal ends the tomb,
+// (settle), but for a file that is created where one was: its upload takes the
+// intent's place, and ends the tomb when the file leaves the overlay. A refusal ends the tomb,
 // too, makes Names forget what it knows of the name, and has the next removal in
 // the directory wait again.
 //

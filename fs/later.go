@@ -97,6 +97,17 @@ func (f *FS) settle(key string) error {
 	return errors.Join(f.stage.Settle(f.ctx, name), f.stage.Settle(f.ctx, name+"/"))
 }
 
+// settleMarker is settle for a file that gets the name of a directory which was
+// removed: its upload would not take the place of the marker's deletion, and as
+// long as COS has the marker, the name is a directory's.
+func (d *dirNode) settleMarker(name string) error {
+	dir, ok := d.key()
+	if !ok || !d.fs.overlay.buries(dir, name) {
+		return nil
+	}
+	return d.fs.settle(join(dir, name))
+}
+
 // recoverIntents hides what an earlier run has deleted for its programs, and
 // COS does not know of yet.
 func (f *FS) recoverIntents() {

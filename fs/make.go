@@ -62,7 +62,11 @@ func (d *dirNode) Create(ctx context.Context, name string, flags, mode uint32, o
 	n.info.ContentType = contentType(name)
 	n.info.StorageClass, n.info.Encryption = f.cfg.StorageClass, f.cfg.Encryption
 	n.extras = f.newExtras()
-	if err := d.hangStaged(name, n); err != nil {
+	err := d.settleMarker(name)
+	if err == nil {
+		err = d.hangStaged(name, n)
+	}
+	if err != nil {
 		return nil, nil, 0, f.fail("create", d.keyOf(name), err)
 	}
 	h := n.newHandle(ctx, flags)

@@ -95,6 +95,14 @@ func (o *overlay) unhide(dir, name string, t *tomb) {
 	}
 }
 
+// buries says whether the name is that of a directory whose marker is to go.
+func (o *overlay) buries(dir, name string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	t := o.tombs[dir][name]
+	return t != nil && strings.HasSuffix(t.key, "/")
+}
+
 // hidden says whether a name is removed here, whatever the bucket shows.
 func (o *overlay) hidden(dir, name string) bool {
 	o.mu.Lock()

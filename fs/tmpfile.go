@@ -40,7 +40,11 @@ func (d *dirNode) Link(ctx context.Context, target fusefs.InodeEmbedder, name st
 	if !ok {
 		return nil, syscall.EPERM
 	}
-	if err := d.name(n, name); err != nil {
+	err := d.settleMarker(name)
+	if err == nil {
+		err = d.name(n, name)
+	}
+	if err != nil {
 		return nil, d.fs.fail("link", d.keyOf(name), err)
 	}
 	return d.enter(ctx, n, d.fs.cfg.AttrTTL, out), 0
