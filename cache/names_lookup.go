@@ -47,6 +47,16 @@ func (n *Names) Lookup(ctx context.Context, key string) (Name, error) {
 	return n.finish(ctx, key, name, now)
 }
 
+// Known is what memory says of key now, without a request; known is false if
+// that is nothing. Attributes may be missing, as in a listing.
+func (n *Names) Known(key string) (name Name, absent, known bool) {
+	now := n.now()
+	dir, base := splitKey(key)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.knownLocked(key, dir, base, now)
+}
+
 // knownLocked answers from memory.
 func (n *Names) knownLocked(key, dir, base string, now time.Time) (name Name, absent, known bool) {
 	if d, ok := n.dirs.Get(dir); ok && d.list != nil && d.list.fresh(now) && d.list.covers(base) {

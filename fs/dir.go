@@ -2,7 +2,6 @@ package fs
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -19,7 +18,9 @@ import (
 type dirNode struct {
 	node
 
-	listed atomic.Bool // some program has read its entries
+	listed   atomic.Bool  // some program has read its entries
+	served   atomic.Bool  // the kernel has been given a name in it
+	compared atomic.Int64 // Until of the listing last compared with the kernel's names, ns since 1970
 
 	mu     sync.Mutex // guards what follows; after fs.tree, before a leaf's mu
 	attr   attr
@@ -122,6 +123,7 @@ func (d *dirNode) enter(ctx context.Context, n inode, ttl time.Duration, out *fu
 	n.base().forgotten.Store(false)
 	n.getattr(&out.Attr)
 	setTimeouts(out, ttl)
+	d.served.Store(true)
 	return d.NewInode(ctx, n, n.base().stable())
 }
 
@@ -154,7 +156,7 @@ func (d *dirNode) child(name string) (inode, time.Duration, error) {
 		return nil, 0, err
 	}
 	if old := d.kid(name); old != nil && !old.matches(said.Object, said.Dir) {
-		return d.superseding(join(key, name), name)
+		return d.superseding(name)
 	}
 	return d.adopt(name, &said), said.Until.Sub(f.now()), nil
 }
@@ -163,17 +165,24 @@ func (d *dirNode) child(name string) (inode, time.Duration, error) {
 // another version than the node there is. It may be ours, just made: the
 // operation that made it has claimed the key, so it is over once the claim is
 // granted, and the question is asked again.
-func (d *dirNode) superseding(key, name string) (inode, time.Duration, error) {
+func (d *dirNode) superseding(name string) (inode, time.Duration, error) {
 	f := d.fs
-	release, err := f.claims.acquire(f.ctx, key)
+	owned, release, err := f.own(func() ([]string, error) { // a rename may have moved the directory meanwhile
+		dir, ok := d.key()
+		if !ok {
+			return nil, errNoName
+		}
+		return []string{join(dir, name)}, nil
+	})
 	if err != nil {
 		return nil, 0, err
 	}
 	defer release()
-	if n, ok := f.overlay.get(strings.TrimSuffix(key[:len(key)-len(name)], "/"), name); ok {
+	dir, _ := split(owned[0])
+	if n, ok := f.overlay.get(dir, name); ok {
 		return n, f.cfg.AttrTTL, nil
 	}
-	said, err := f.names.Lookup(f.ctx, key)
+	said, err := f.names.Lookup(f.ctx, owned[0])
 	if err != nil {
 		return nil, 0, err
 	}

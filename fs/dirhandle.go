@@ -169,6 +169,9 @@ func (h *dirHandle) page() error {
 	}
 	h.rows, h.more = f.overlay.visible(key, rows), more
 	h.dir.listed.Store(true)
+	if !more {
+		h.dir.notifyListed(rows)
+	}
 	if len(rows) > 0 {
 		h.asked = rows[len(rows)-1].Base
 	}

@@ -60,6 +60,7 @@ type FS struct {
 	claims   claims
 	repeats  repeats
 	ahead    ahead
+	notices  notifier
 
 	// ctx is the life of the mount. Requests run under it and not under the
 	// kernel's context of a call, which any signal to the caller cancels
@@ -70,8 +71,9 @@ type FS struct {
 	// later counts the files that the stage is to tell of once it has stored
 	// them.
 	later sync.WaitGroup
-	// resuming counts the goroutine that puts renames of an earlier run right.
-	resuming sync.WaitGroup
+	// tasks counts the goroutine that puts renames of an earlier run right,
+	// and the one that tells the kernel of changes.
+	tasks sync.WaitGroup
 
 	// device is the number of the mount's, for hasOpen; 0 until it is known.
 	device atomic.Uint64
@@ -103,9 +105,11 @@ func New(cfg Config) (*FS, error) {
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.lastIno.Store(rootIno)
+	f.notices.queue = make(chan notice, maxNotices)
 	f.root = newRoot(f)
 	f.recover()
 	f.recoverIntents()
+	f.tasks.Go(f.tell)
 	return f, nil
 }
 
@@ -145,7 +149,7 @@ func (f *FS) newIno() uint64 { return f.lastIno.Add(1) }
 // written, and then ends the file system's own work. What it could not store
 // stays in the stage for the next mount; the error says how much.
 func (f *FS) Close(ctx context.Context) error {
-	defer f.resuming.Wait()
+	defer f.tasks.Wait()
 	defer f.cancel()
 	if err := f.stage.Drain(ctx); err != nil {
 		return err

@@ -25,6 +25,8 @@ type inode interface {
 	// name; if it does, refresh takes over attributes that changed, as the
 	// bucket gave them at a time.
 	matches(o cosapi.Object, dir bool) bool
+	// differs says whether the kernel should ask for the name again.
+	differs(o cosapi.Object, dir bool) bool
 	refresh(o cosapi.Object, at time.Time)
 }
 

@@ -20,6 +20,7 @@ type move struct {
 	fromName, toName string
 	flags            uint32
 	oldKey, newKey   string // once claimed
+	unseen           bool   // node is another one than the kernel knows under the old name
 }
 
 // Rename renames a file or a directory. EXCHANGE cannot be had: COS has no
@@ -32,6 +33,9 @@ func (d *dirNode) Rename(_ context.Context, name string, newParent fusefs.InodeE
 	m := &move{fs: d.fs, from: d, to: to, fromName: name, toName: newName, flags: flags}
 	if err := m.run(); err != nil {
 		return d.fs.fail("rename", d.keyOf(name), err)
+	}
+	if m.unseen { // and takes for renamed
+		to.notify(newName)
 	}
 	return 0
 }
@@ -65,10 +69,12 @@ func (m *move) plan() error {
 	if m.fs.cfg.ReadOnly {
 		return syscall.EROFS
 	}
+	known := m.from.kid(m.fromName)
 	var err error
 	if m.node, _, err = m.from.child(m.fromName); err != nil {
 		return err
 	}
+	m.unseen = known != nil && known != m.node
 	m.target, _, err = m.to.child(m.toName)
 	switch {
 	case errors.Is(err, cosapi.NotFound):

@@ -166,13 +166,8 @@ func (n *fileNode) followDir() {
 // rekeyBelow tells the nodes below a directory of the copies that are their
 // objects now: those the kernel knows, and those that are staged.
 func (d *dirNode) rekeyBelow(t *treeCopy) {
-	d.mu.Lock()
-	kids := make([]inode, 0, len(d.kids))
-	for _, n := range d.kids {
-		kids = append(kids, n)
-	}
-	d.mu.Unlock()
-	for _, n := range kids {
+	for _, k := range d.kidsNow() {
+		n := k.node
 		if dir, ok := n.(*dirNode); ok {
 			if c, ok := t.done[prefixOf(dir.keyIn())]; ok {
 				dir.refresh(c.is, d.fs.now())

@@ -64,7 +64,7 @@ func (f *FS) resumeRenames() {
 	if err != nil {
 		return
 	}
-	f.resuming.Go(func() {
+	f.tasks.Go(func() {
 		defer release()
 		f.resumeLater(todo)
 	})

@@ -164,6 +164,7 @@ func (n *fileNode) storedLater(staged *writeback.File, info cosapi.Object, err e
 // stage.
 func (n *fileNode) lost(staged *writeback.File, info cosapi.Object) {
 	key, named := n.key()
+	dir, name, placed := n.place()
 	n.fs.tree.Lock()
 	n.mu.Lock()
 	if dir, ok := n.dirKeyLocked(); ok {
@@ -184,6 +185,11 @@ func (n *fileNode) lost(staged *writeback.File, info cosapi.Object) {
 	}
 	if info.ETag != "" {
 		n.fs.names.Learn(info)
+	}
+	if placed {
+		dir.notify(name)
+		_, kept := split(info.Key)
+		dir.notify(kept) // the kernel may know that there is none; "" compares all
 	}
 	if orphan != nil {
 		n.discard(orphan)
