@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -191,6 +192,22 @@ func (n *Names) Hidden() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return len(n.hidden)
+}
+
+// HidesBelow says whether dir may hold keys that were met and cannot be shown,
+// so that a listing without rows is not an empty directory.
+func (n *Names) HidesBelow(dir string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.hidden) >= maxHiddenKeys { // others may be forgotten
+		return true
+	}
+	for key := range n.hidden {
+		if strings.HasPrefix(key, prefixOf(dir)) {
+			return true
+		}
+	}
+	return false
 }
 
 // directoryLocked finds what is remembered about dir, or begins it.

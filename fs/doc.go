@@ -122,9 +122,17 @@
 // Whoever waits for fileNode.ending holds none of them.
 //
 // Goroutines: the FUSE server's, ended by the unmount that Mount.Wait waits for;
-// that of renames which an earlier run has left, which Close waits for.
+// that of renames which an earlier run has left and the notifier's, which Close
+// waits for.
 // Uploads, and the calls that tell of them, belong to the Stage; Close waits
 // for both.
+//
+// # What the kernel believes
+//
+// A reply says how long the kernel may believe a name, so what other hosts do
+// shows after the TTL by itself. What a listing shows earlier, or a conflict, is
+// told at once by the notifier (notify.go), which owns a queue and one goroutine
+// and holds nothing: the kernel takes the lock of the directory for it.
 //
 // # Errors
 //

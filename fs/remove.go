@@ -258,7 +258,7 @@ func (f *FS) checkEmpty(dir string) error {
 	if len(f.overlay.below(dir)) > 0 {
 		return syscall.ENOTEMPTY
 	}
-	if f.names.Listed(dir) {
+	if f.names.Listed(dir) && !f.names.HidesBelow(dir) {
 		rows, more, err := f.names.Rows(f.ctx, dir, "")
 		switch {
 		case err != nil:
