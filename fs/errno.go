@@ -74,7 +74,7 @@ func errno(err error) syscall.Errno {
 func (f *FS) fail(op, key string, err error) syscall.Errno {
 	number := errno(err)
 	switch number {
-	case 0, syscall.ENOENT, syscall.EEXIST, syscall.ENOTEMPTY, syscall.ENODATA, syscall.EINTR:
+	case 0, syscall.ENOENT, syscall.EEXIST, syscall.ENOTEMPTY, syscall.ENODATA, syscall.EOPNOTSUPP, syscall.EINTR:
 	default:
 		if f.repeats.first(op+" "+key+" "+number.Error(), f.now()) {
 			f.log.Error(op+" failed", "key", key, "errno", number.Error(), "err", err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 )
 
 // Check verifies what doc.go says of the directory and of the files in memory,
@@ -30,7 +31,7 @@ func (s *Stage) Check() error {
 		errs = append(errs, fmt.Errorf("stage: %w", err))
 	}
 	for _, e := range entries {
-		if !known[e.Name()] {
+		if !known[e.Name()] && !strings.HasSuffix(e.Name(), spareSuffix) {
 			errs = append(errs, fmt.Errorf("stage %s: %s belongs to no staged file and no intent", s.cfg.Dir, e.Name()))
 		}
 	}

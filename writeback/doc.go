@@ -15,8 +15,9 @@
 // fsync'd) before anything is answered on its strength. A stored file has no
 // record, and the removal of an owed one is durable, too. The first record of a
 // file is written before its first change, and neither it nor the data is
-// synced: a small file that is created, stored and finished costs two creates,
-// one unlink and one rename, and one PUT.
+// synced: a small file that is created, stored and finished costs one create,
+// three renames, and one PUT. The files of records that have gone are used again
+// (spares), because making and removing one for every file is what costs most.
 //
 // A record holds attributes as they are sent, a customer's encryption key
 // among them: files are made with mode 0600 in a directory of mode 0700.

@@ -1,7 +1,6 @@
 package writeback
 
 import (
-	"fmt"
 	"time"
 
 	"cosfs/cosapi"
@@ -9,7 +8,7 @@ import (
 
 // note records a new intent behind those of its line. The caller holds l.disk.
 func (s *Stage) note(l *line, in Intent, done func(cosapi.Object, error)) error {
-	in.id = fmt.Sprintf("%016x", s.nextID.Add(1))
+	in.id = s.newID()
 	if err := s.writeIntent(in); err != nil {
 		s.intents.unreserve()
 		return err
@@ -29,7 +28,7 @@ func (s *Stage) mergeInto(t *todo, in Intent, done func(cosapi.Object, error)) e
 		s.intents.put(t, t.Intent, nil)
 		return s.note(t.line, in, done)
 	case fate == nothing:
-		err = s.removeIntent(t.id)
+		err = s.removeIntent(t.Intent)
 	default:
 		err = s.writeIntent(merged)
 	}

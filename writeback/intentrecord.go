@@ -2,6 +2,7 @@ package writeback
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -65,7 +66,7 @@ func checkRecordHead(id string, format int, says string) error {
 		return fmt.Errorf("record %s: format %d, this program knows %d", id, format, recordFormat)
 	}
 	if says != id {
-		return fmt.Errorf("record %s: says it is %q", id, says)
+		return fmt.Errorf("record %s: says it is %q: %w", id, says, errRecycled)
 	}
 	return nil
 }
@@ -81,18 +82,15 @@ func (s *Stage) writeIntent(in Intent) error {
 	return s.replaceFile(in.id+todoSuffix, p, in.Kind != IntentDelete)
 }
 
-func (s *Stage) removeIntent(id string) error {
-	if err := ignoreMissing(os.Remove(s.path(id + todoSuffix))); err != nil {
-		return fmt.Errorf("stage: %w", err)
-	}
-	return nil
+func (s *Stage) removeIntent(in Intent) error {
+	return s.retire(s.path(in.id+todoSuffix), secret(in.Options))
 }
 
 // scanIntent takes over one record of an earlier run, if name is that of an
 // intent. Those that cannot be read are moved aside like other left-overs.
 func (s *Stage) scanIntent(name string) (known bool) {
 	if id, ok := strings.CutSuffix(name, renameSuffix); ok {
-		return s.scanned(s.recoverRename(id))
+		return s.scanned(name, s.recoverRename(id))
 	}
 	id, ok := strings.CutSuffix(name, todoSuffix)
 	if !ok {
@@ -100,16 +98,19 @@ func (s *Stage) scanIntent(name string) (known bool) {
 	}
 	p, err := os.ReadFile(s.path(name))
 	if err != nil {
-		return s.scanned(fmt.Errorf("intent %s: %w", id, err))
+		return s.scanned(name, fmt.Errorf("intent %s: %w", id, err))
 	}
 	in, err := decodeIntent(id, p)
 	if err == nil {
 		s.intents.recover(in)
 	}
-	return s.scanned(err)
+	return s.scanned(name, err)
 }
 
-func (s *Stage) scanned(err error) bool {
+func (s *Stage) scanned(name string, err error) bool {
+	if errors.Is(err, errRecycled) {
+		return s.dropRecycled(name)
+	}
 	if err != nil {
 		s.cfg.Log.Error("stage: a record of a change of names is unusable; it is moved aside", "dir", s.path(asideDir), "err", err)
 	}

@@ -59,7 +59,7 @@ func (s *Stage) BeginRename(from, to string, replaces bool) (*Rename, error) {
 	if err := checkPrefixes(from, to); err != nil {
 		return nil, err
 	}
-	r := &Rename{From: from, To: to, Replaces: replaces, At: time.Now(), stage: s, id: fmt.Sprintf("%016x", s.nextID.Add(1)), phase: RenameCopying}
+	r := &Rename{From: from, To: to, Replaces: replaces, At: time.Now(), stage: s, id: s.newID(), phase: RenameCopying}
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()

@@ -240,7 +240,7 @@ func (s *Stage) amend(t *todo, in Intent) {
 // forget removes a record. One that stays is carried out again by the next
 // run, which changes nothing.
 func (s *Stage) forget(t *todo) {
-	if err := s.removeIntent(t.id); err != nil {
+	if err := s.removeIntent(t.Intent); err != nil {
 		s.cfg.Log.Warn("stage: the record of a change of names that was carried out", "key", t.Key, "err", err)
 	}
 }

@@ -88,6 +88,11 @@ func (r Record) encode() ([]byte, error) {
 // other errors of reading one may pass.
 const errUnusable = sentinel("unusable")
 
+// errRecycled is of a record with the bytes of another: its file was used
+// again (spares) and a power cut came before they were on the disk. Nothing was
+// promised for it then.
+const errRecycled = sentinel("the bytes of a record that has gone")
+
 // FormatError is of a record that a newer program has written. What it
 // promises is not known, so nothing is done with it.
 type FormatError struct {
@@ -134,7 +139,7 @@ func parseRecord(id string, p []byte) (Record, error) {
 		return Record{}, fmt.Errorf("format %d", w.Format)
 	}
 	if r.ID != id {
-		return Record{}, fmt.Errorf("says it is %q", r.ID)
+		return Record{}, fmt.Errorf("says it is %q: %w", r.ID, errRecycled)
 	}
 	if err := r.valid(); err != nil {
 		return Record{}, err

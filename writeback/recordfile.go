@@ -29,6 +29,7 @@ func (s *Stage) writeRecord(r Record, replace, durable bool) error {
 	if !replace && !durable {
 		// The first record of a file promises nothing, and there is nothing
 		// it could damage: one call less than write aside and rename.
+		s.reuse(name)
 		if err := writeFile(name, text, false); err != nil {
 			return errors.Join(err, ignoreMissing(os.Remove(name)))
 		}
@@ -40,6 +41,7 @@ func (s *Stage) writeRecord(r Record, replace, durable bool) error {
 // replaceFile writes aside and renames.
 func (s *Stage) replaceFile(name string, p []byte, durable bool) error {
 	aside := s.path(name + newSuffix)
+	s.reuse(aside)
 	if err := writeFile(aside, p, durable); err != nil {
 		return errors.Join(err, ignoreMissing(os.Remove(aside)))
 	}
@@ -52,12 +54,17 @@ func (s *Stage) replaceFile(name string, p []byte, durable bool) error {
 	return syncDir(s.cfg.Dir)
 }
 
+// writeFile replaces what the file has, if there is one. It is cut after the
+// write and not before, which would give its block back and take another.
 func writeFile(name string, text []byte, durable bool) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("stage: %w", err)
 	}
 	_, err = f.Write(text)
+	if err == nil {
+		err = trim(f, int64(len(text)))
+	}
 	if err == nil && durable {
 		err = f.Sync()
 	}
@@ -65,6 +72,15 @@ func writeFile(name string, text []byte, durable bool) error {
 		return fmt.Errorf("stage: %w", err)
 	}
 	return nil
+}
+
+// trim takes away what is beyond size, if anything is.
+func trim(f *os.File, size int64) error {
+	st, err := f.Stat()
+	if err != nil || st.Size() <= size {
+		return err
+	}
+	return f.Truncate(size)
 }
 
 func syncDir(dir string) error {
@@ -208,8 +224,8 @@ func (f *File) unrecord() error {
 	if f.onDisk == "" {
 		return nil
 	}
-	if err := ignoreMissing(os.Remove(f.recordPath())); err != nil {
-		return fmt.Errorf("stage: %w", err)
+	if err := f.stage.retire(f.recordPath(), secret(f.Options())); err != nil {
+		return err
 	}
 	owed := f.onDisk == StateOwed
 	f.onDisk, f.durableGen = "", 0

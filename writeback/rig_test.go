@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -177,13 +178,13 @@ func (r *rig) requests() map[string]int64 {
 	return counts
 }
 
-// staged are the names in the stage's directory.
+// staged are the names in the stage's directory that mean something.
 func (r *rig) staged() (names []string) {
 	r.Helper()
 	entries, err := os.ReadDir(r.cfg.Dir)
 	require.NoError(r, err)
 	for _, e := range entries {
-		if e.Name() != lockName {
+		if e.Name() != lockName && !strings.HasSuffix(e.Name(), spareSuffix) {
 			names = append(names, e.Name())
 		}
 	}

@@ -38,8 +38,12 @@ func (s *Stage) scan() ([]Record, error) {
 		if !ok || strings.Contains(id, ".") {
 			continue
 		}
-		records[id] = true
 		r, err := s.readRecord(id)
+		if errors.Is(err, errRecycled) {
+			known[e.Name()] = s.dropRecycled(e.Name())
+			continue
+		}
+		records[id] = true
 		if errors.Is(err, errUnusable) {
 			s.cfg.Log.Error("stage: a record is unusable; it and its data are moved aside", "dir", s.path(asideDir), "err", err)
 			continue
@@ -63,6 +67,11 @@ func (s *Stage) scan() ([]Record, error) {
 		return nil, err
 	}
 	return uploads, s.listAside()
+}
+
+// dropRecycled removes a record of nothing.
+func (s *Stage) dropRecycled(name string) bool {
+	return ignoreMissing(os.Remove(s.path(name))) == nil
 }
 
 // passID makes new ids come after the one that name begins with.
@@ -93,14 +102,14 @@ func (s *Stage) tidy(entries []os.DirEntry, known, records map[string]bool) erro
 }
 
 // leftOver says that a file of ours is of no use to anybody: a record that
-// has not come to replace the one before, or the data of a file without one.
+// has not come to replace the one before, a spare file, or the data of a file without one.
 // Records come before their data and go once COS has it.
 func leftOver(name string, records map[string]bool) bool {
 	id, kind, _ := strings.Cut(name, ".")
 	if _, err := strconv.ParseUint(id, 16, 64); err != nil || len(id) != idLen {
 		return false
 	}
-	return strings.HasSuffix(name, asideSuffix) || "."+kind == dataSuffix && !records[id]
+	return strings.HasSuffix(name, asideSuffix) || "."+kind == spareSuffix || "."+kind == dataSuffix && !records[id]
 }
 
 func (s *Stage) moveAside(name string) error {

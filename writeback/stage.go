@@ -159,6 +159,7 @@ type Stage struct {
 	// noBatch is set once the endpoint has refused to delete keys together.
 	noBatch atomic.Bool
 	nextID  atomic.Uint64
+	spares  spares
 
 	ctx    context.Context // of all uploads; ended by Close
 	cancel context.CancelFunc
@@ -244,8 +245,10 @@ func (s *Stage) Edit(base cosapi.Object, o cosapi.PutOptions) (*File, error) {
 }
 
 func (s *Stage) newFile(key string, o cosapi.PutOptions) *File {
-	return &File{stage: s, id: fmt.Sprintf("%0*x", idLen, s.nextID.Add(1)), key: key, opts: cloneOptions(o), modified: time.Now()}
+	return &File{stage: s, id: s.newID(), key: key, opts: cloneOptions(o), modified: time.Now()}
 }
+
+func (s *Stage) newID() string { return fmt.Sprintf("%0*x", idLen, s.nextID.Add(1)) }
 
 // register makes the stage know the file, and refuses it once closed.
 func (s *Stage) register(f *File) error {
@@ -282,5 +285,6 @@ func (s *Stage) Close() error {
 	for _, f := range files {
 		errs = append(errs, f.shut())
 	}
+	s.dropSpares()
 	return errors.Join(append(errs, s.lock.Close())...)
 }
