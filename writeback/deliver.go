@@ -72,7 +72,7 @@ func (f *File) differently(err error) bool {
 	if errors.Is(err, cosapi.Unsupported) && !f.stage.noForbid.Swap(true) {
 		return true // an endpoint without x-cos-forbid-overwrite
 	}
-	for _, kind := range []error{cosapi.Corrupt, cosapi.NoUpload, cosapi.Changed, cosapi.Exists, errReplaced, errMoved} {
+	for _, kind := range []error{cosapi.Corrupt, cosapi.NoUpload, cosapi.Changed, cosapi.Exists, errReplaced, errMoved, errParts} {
 		if errors.Is(err, kind) {
 			return true
 		}

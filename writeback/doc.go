@@ -60,7 +60,9 @@
 // object, and becomes one that does when Store asks; a failure of it concerns
 // nobody. What is written is known exactly (upload.touched), so that no pass of
 // checksums is needed to find the parts to be sent again; there is one request
-// for a part at a time, or the older bytes could be the last to arrive. Parts
+// for a part at a time, or the older bytes could be the last to arrive. They
+// still can when a request was called back; COS then refuses to make the object,
+// and the parts it lists with another ETag are sent again. Parts
 // that changed after they were sent are left for the end, and a file to which
 // that happens often is not sent ahead. A quarter of the transfers, and of the
 // files that may be stored at once, is kept for those that somebody waits for.

@@ -41,7 +41,7 @@ func worthResuming(ctx context.Context, err error) bool {
 	if ctx.Err() != nil {
 		return true
 	}
-	for _, kind := range []error{cosapi.Unavailable, cosapi.Throttled, cosapi.Timeout, cosapi.Canceled, cosapi.Skewed} {
+	for _, kind := range []error{errParts, cosapi.Unavailable, cosapi.Throttled, cosapi.Timeout, cosapi.Canceled, cosapi.Skewed} {
 		if errors.Is(err, kind) {
 			return true
 		}
@@ -251,6 +251,9 @@ func (t *transfer) complete(ctx context.Context) (receipt, error) {
 	}
 	if err != nil {
 		f.doubt(err, c)
+		if missesParts(err) {
+			err = t.recount(ctx, err)
+		}
 		return receipt{}, err
 	}
 	if summed {
