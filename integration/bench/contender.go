@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -158,9 +159,24 @@ func (m *mounted) remount(ctx context.Context) error {
 	return m.up(ctx)
 }
 
-// remove forgets the cache of a mount that is down.
+// remove forgets what takes room of a mount that is down. The small files of
+// its cache stay until the end (bed.close): ext4 without a journal makes inodes
+// slowly while many have just been freed, and the next run would pay for it.
 func (m *mounted) remove() error {
-	return errors.Join(os.RemoveAll(m.cache), os.Remove(m.dir), os.Remove(m.log.Name()))
+	return errors.Join(removeLarge(m.cache), os.Remove(m.dir), os.Remove(m.log.Name()))
+}
+
+func removeLarge(dir string) error {
+	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil || info.Size() < 1<<20 {
+			return err
+		}
+		return os.Remove(path)
+	})
 }
 
 // resetPeak starts the measuring of the process's highest memory anew.
