@@ -130,8 +130,10 @@ func smallWriteRow(name string, files, procs int) row {
 		name: name, unit: fileUnit, limitName: "bare client",
 		limit: func(ctx context.Context, b *bed, _ *mounted) (int64, time.Duration, error) {
 			content := bytes.Repeat([]byte{7}, b.scale.smallLen)
+			b.serial++ // new keys: what is replaced would free inodes, see remove
+			prefix := fmt.Sprintf("put-%d/", b.serial)
 			return int64(files), 0, each(ctx, procs, files, func(ctx context.Context, i int) error {
-				return b.bare.put(ctx, "put/"+fileName(i), nil, content)
+				return b.bare.put(ctx, prefix+fileName(i), nil, content)
 			})
 		},
 		before: func(_ context.Context, b *bed, m *mounted) error { return os.Mkdir(b.created(m), 0o755) },
