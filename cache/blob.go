@@ -54,12 +54,13 @@ type blob struct {
 
 	// Cache.mu guards the following: a pinned blob may be displaced by who
 	// does not hold its mu.
-	path  string        // of the file; empty: none
-	gone  bool          // not in the table; its file is deleted with the last pin
-	refs  int           // pins
-	idle  *list.Element // in pool.idle while refs == 0
-	fresh *list.Element // in Cache.fresh while complete and not settled
-	used  int64         // bytes in pool.used for present units
+	path   string        // of the file; empty: none
+	gone   bool          // not in the table; its file is deleted with the last pin
+	refs   int           // pins
+	idle   *list.Element // in pool.idle while refs == 0
+	fresh  *list.Element // in Cache.fresh while complete and not settled
+	queued time.Time     // since when it is there
+	used   int64         // bytes in pool.used for present units
 }
 
 func (c *Cache) newBlob(v cosapi.Version) *blob {

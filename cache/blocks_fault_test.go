@@ -369,7 +369,7 @@ func TestNoDescriptorsLeft(t *testing.T) {
 	low := was
 	low.Cur = 3
 	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &low))
-	settled := e.cache.settleRound()
+	settled := e.settleNow()
 	o, err := e.cache.Get(vs[0])
 	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &was))
 	require.NoError(t, err)

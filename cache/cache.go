@@ -156,7 +156,6 @@ func (c *Cache) Close() error {
 	if c.dir == nil {
 		return nil
 	}
-	c.settleAll()
 	return c.dir.close()
 }
 

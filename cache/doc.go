@@ -27,8 +27,9 @@
 // whatever happened; a partial file found at Open is deleted. An adopted file
 // is whole but not synced, and so is a fetched one of up to 1 MiB. Its name has the boot id of the kernel and is
 // trusted while that is the same: a killed process leaves the bytes in the
-// page cache, a power cut changes the boot id. A task of the Cache, or Close,
-// syncs such files some at a time and then gives them the final name; one that
+// page cache, a power cut changes the boot id. A task of the Cache syncs such
+// files when the kernel has written them anyhow, of this mount or of a later one,
+// and then gives them the final name; one that
 // cannot be synced is dropped. (A disk that is lost and comes back without a
 // boot, unsynced, is the case in which this trust is wrong.) Bytes and recency
 // survive a remount; recency is the file's mtime, written at most once a

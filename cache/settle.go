@@ -14,25 +14,31 @@ import (
 // the boot that wrote it: what a killed process leaves is in the page cache,
 // and its successor settles it; after a power cut the boot is another, and the
 // file is deleted.
+//
+// That is not done before the kernel has written the pages by itself: a sync of
+// a thousand small files that were just stored takes as long as storing them.
+// Close does not hurry it, for the next mount goes on.
 const (
-	settleDelay    = time.Second // lets files come together, and those soon forgotten go unsynced
+	settleDelay    = 40 * time.Second // vm.dirty_expire_centisecs (30 s), and rounds of 5 s: kernel Documentation/admin-guide/sysctl/vm.rst
 	settleRetry    = 5 * time.Second
 	settleBatch    = 256 // files between two looks at the queue
-	settleParallel = 16  // syncs at once, for which the journal joins its commits
+	settleParallel = 4   // syncs at once
 	maxWaste       = 256 // files that wait for their deletion
 )
 
 // queueLocked has a fresh file settled. Cache.mu is held. The queue is a part
 // of the table, so it is bounded like that.
 func (c *Cache) queueLocked(b *blob) {
-	b.fresh = c.fresh.PushBack(b)
+	b.fresh, b.queued = c.fresh.PushBack(b), time.Now()
 	if c.settling || c.closed {
 		return
 	}
 	c.settling = true
 	c.tasks.Go(func() {
-		for delay := c.settleDelay; c.settleAfter(delay); {
-			delay = settleRetry
+		for wait := c.settleDelay; c.pause(wait); {
+			if wait = c.settleDue(); wait == 0 {
+				return
+			}
 		}
 	})
 }
@@ -46,42 +52,31 @@ func (c *Cache) unqueueLocked(b *blob) {
 	}
 }
 
-// settleAfter empties the queue after a while; true if that has to be tried
-// again. What is left when the cache is closed is for Close.
-func (c *Cache) settleAfter(delay time.Duration) (again bool) {
-	timer := time.NewTimer(delay)
+// pause is false when the cache is being closed.
+func (c *Cache) pause(d time.Duration) bool {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		return true
 	case <-c.ctx.Done():
 		return false
 	}
-	for c.ctx.Err() == nil {
-		if !c.settleRound() {
-			return true
-		}
-		c.mu.Lock()
-		c.settling = c.fresh.Len() > 0
-		done := !c.settling
-		c.mu.Unlock()
-		if done {
-			return false
-		}
-	}
-	return false
 }
 
-// settleAll is for Close, when no task runs any more. Files that cannot be
-// opened now keep the name that this boot believes.
-func (c *Cache) settleAll() {
-	for c.settleRound() {
-		c.mu.Lock()
-		left := c.fresh.Len()
-		c.mu.Unlock()
-		if left == 0 {
-			return
+// settleDue settles what has waited for settleDelay, and says how long the next
+// has to wait; 0: the queue is empty, and nobody looks at it any more.
+func (c *Cache) settleDue() time.Duration {
+	for c.ctx.Err() == nil {
+		files, wait := c.dueFiles(c.settleDelay)
+		if len(files) == 0 {
+			return wait
+		}
+		if !c.settleRound(files) {
+			return settleRetry
 		}
 	}
+	return settleRetry
 }
 
 // freshFile is a file as it was found in the queue.
@@ -90,25 +85,31 @@ type freshFile struct {
 	path string
 }
 
-// settleRound settles the first files of the queue. False: some could not be
-// opened, which is no reason to drop them.
-func (c *Cache) settleRound() bool {
+// settleRound is false when some could not be opened, which is no reason to
+// drop them.
+func (c *Cache) settleRound(files []freshFile) bool {
 	var group errgroup.Group
 	group.SetLimit(settleParallel)
-	for _, f := range c.freshFiles() {
+	for _, f := range files {
 		group.Go(func() error { return c.settle(f) })
 	}
 	return group.Wait() == nil
 }
 
-func (c *Cache) freshFiles() (all []freshFile) {
+// dueFiles are the first files of the queue if they are that old; else it gives
+// how long the oldest has to wait.
+func (c *Cache) dueFiles(age time.Duration) (due []freshFile, wait time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for e := c.fresh.Front(); e != nil && len(all) < settleBatch; e = e.Next() {
+	for e := c.fresh.Front(); e != nil && len(due) < settleBatch; e = e.Next() {
 		b := e.Value.(*blob)
-		all = append(all, freshFile{b, b.path})
+		if wait := age - time.Since(b.queued); wait > 0 {
+			return due, wait
+		}
+		due = append(due, freshFile{b, b.path})
 	}
-	return all
+	c.settling = len(due) > 0
+	return due, 0
 }
 
 // settle returns an error if it is to be tried again.
