@@ -56,14 +56,26 @@
 // holds no lock meanwhile: plan under locks, act without, commit under locks.
 // Keys are made again when the claim is granted, for a directory above may have
 // moved (own). A rename of a directory claims both subtrees, and holds back the
-// uploads that the stage would begin by itself below it. It has a record in the
-// stage from before its first copy until after its last delete (renameTree); an
-// answer that is lost after the first delete was sent undoes nothing. What a
-// crash leaves is undone or completed before the next mount answers, from the
-// record and from what both trees show (renamerecover.go); when that takes
+// uploads that the stage would begin by itself below it.
+//
+// A rename has a record in the stage from before its first copy until after its
+// last delete. Of a directory it says how far it is (renameTree): copies are
+// undone; an answer that is lost after the first delete was sent undoes nothing.
+// What a crash leaves is undone or completed before the next mount answers, from
+// the record and from what both trees show (renamerecover.go); when that takes
 // longer than resumeLimit the mount answers, shows what the bucket has, and
-// stores and removals in both trees wait. The keys of what is copied are in
-// memory: about a kilobyte per object.
+// stores and removals in both trees wait. What could not be deleted of the old
+// tree is deleted in the background, or by the next mount; what programs have
+// made there meanwhile stays. The old name of a file becomes a deferred deletion
+// in that case.
+//
+// A page of a thousand objects is copied at a time, and is then a hash and a key
+// in memory: the deletes find by it whether another host has changed anything
+// (treecopy.go). Copies may not overwrite, so what another host makes under the
+// new name is never lost; but that there is nothing is believed as long as any
+// other answer of Names, and costs no request. All of a RENAME happens before
+// its reply, and Mount.Wait returns after the last reply: FS.Close finds no
+// rename under way, only what is left of one.
 //
 // Requests run under the context of the mount, not of the kernel's call: any
 // signal to the calling program cancels the latter. cosapi bounds each in time.

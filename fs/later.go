@@ -51,12 +51,18 @@ func (t *trust) set(dir string, accepted bool) {
 // it has no ETag. The key ends in "/" for a directory's marker. The caller
 // holds its claim, and takes the name out of the tree afterwards.
 func (f *FS) remove(key string, was cosapi.Object) error {
-	dir, name := split(strings.TrimSuffix(key, "/"))
+	dir, _ := split(strings.TrimSuffix(key, "/"))
 	if f.cfg.SyncNames || was.ETag == "" || was.Key != key || !f.trusted.has(dir) {
 		err := f.delete(key)
 		f.trusted.set(dir, err == nil)
 		return err
 	}
+	return f.removeLater(key, was)
+}
+
+// removeLater hides a name and leaves the deletion of its object to the stage.
+func (f *FS) removeLater(key string, was cosapi.Object) error {
+	dir, name := split(strings.TrimSuffix(key, "/"))
 	t := &tomb{key: key}
 	f.overlay.hide(dir, name, t)
 	in := writeback.Intent{Kind: writeback.IntentDelete, Key: key, Base: was}

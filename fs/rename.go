@@ -205,29 +205,36 @@ func (m *move) renameStaged(n *fileNode) (done bool, err error) {
 }
 
 // renameObject renames what COS has: the object is copied, the node is told,
-// so that open handles read on from the copy, and then the original goes.
+// so that open handles read on from the copy, and then the original goes. The
+// record of it has the next mount remove one of two names that a crash leaves.
 func (m *move) renameObject(l *leaf, rekey func(cosapi.Object)) error {
+	record, err := m.fs.stage.BeginMove(m.oldKey, m.newKey, l.object().Version)
+	if err != nil {
+		return err
+	}
 	info, err := m.copyLeaf(l)
 	if errors.Is(err, cosapi.Changed) || errors.Is(err, cosapi.NotFound) {
 		m.fs.names.Forget(m.oldKey) // somebody else's doing: the kernel looks the path up again upon ESTALE
 	}
-	if err != nil {
-		return err
+	if err != nil { // the program is told so: it must not happen later
+		return errors.Join(err, record.Done())
 	}
-	l.mu.Lock()
-	was := l.info
-	l.mu.Unlock()
+	was := l.object()
 	rekey(info)
-	if err := m.fs.delete(m.oldKey); err != nil {
-		if m.target == nil && refused(err) { // without an answer the original may be gone
-			rekey(was)
-			return errors.Join(err, m.fs.delete(m.newKey))
-		}
-		// The original, or what was under the new name, is gone: no way back.
-		m.fs.names.Forget(m.oldKey)
-		m.fs.log.Error("renamed, but the old name could not be removed", "key", m.oldKey, "to", m.newKey, "err", err)
+	err = m.fs.delete(m.oldKey)
+	if m.target == nil && refused(err) { // without an answer the original may be gone
+		rekey(was)
+		return errors.Join(err, m.fs.delete(m.newKey), record.Done())
 	}
 	m.commit()
+	if err != nil { // the original, or what was under the new name, is gone: no way back
+		m.fs.names.Forget(m.oldKey)
+		m.fs.log.Error("renamed, but the old name could not be removed; it is tried again", "key", m.oldKey, "to", m.newKey, "err", err)
+		err = m.fs.removeLater(m.oldKey, was)
+	}
+	if err = errors.Join(err, record.Done()); err != nil {
+		m.fs.log.Error("renamed; the next mount looks at the old name again", "key", m.oldKey, "to", m.newKey, "err", err)
+	}
 	return nil
 }
 
@@ -247,26 +254,6 @@ func (m *move) copyLeaf(l *leaf) (cosapi.Object, error) {
 		o.ContentType = t
 	}
 	return m.fs.copyObject(was, m.newKey, o)
-}
-
-// rekeyed follows the object to another key.
-func (l *leaf) rekeyed(info cosapi.Object) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.info, l.confirmed = info, l.fs.now()
-}
-
-// rekey follows the file's object to another key.
-func (n *fileNode) rekey(info cosapi.Object) {
-	n.lock()
-	was := n.info
-	err := n.rebaseLocked(info)
-	n.info, n.confirmed = info, n.fs.now()
-	n.mu.Unlock()
-	n.fs.replaced(was, info)
-	if err != nil { // its next store finds another base than it knows, and keeps both
-		n.fs.log.Error("staged file does not follow its rename", "key", info.Key, "err", err)
-	}
 }
 
 // commit gives the node its new place, in one step for everybody who looks.

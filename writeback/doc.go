@@ -178,10 +178,12 @@
 // succeeded and not before. It overwrites the object that those meant, and is
 // a conflict if there is another. What is deferred meanwhile builds on it.
 //
-// A Rename is the durable record, <id>.rename.json, of the rename of a
-// directory: its two prefixes, whether all copies are made, and how young the
-// youngest object was that was copied. The requests are its owner's, who finds
-// it in Renames after a crash.
+// A Rename is the record, <id>.rename.json, of a rename: of a directory its two
+// prefixes, how far it is, and how young the youngest object was that was
+// copied; of a file two keys and the version that is renamed. That of a file is
+// not synced: a rename is frequent, and a power cut that loses the record leaves
+// two names and no loss. The requests are its owner's, who finds it in Renames
+// after a crash.
 //
 // # Names
 //

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"cosfs/cosapi"
 )
 
 // RenamePhase says how far the rename of a directory is.
@@ -21,12 +23,17 @@ type RenamePhase string
 const (
 	RenameCopying  RenamePhase = "copying"
 	RenameDeleting RenamePhase = "deleting" // all copies are made
+	// RenameLeftovers: programs have seen the new tree, and not all of the old
+	// one could be deleted.
+	RenameLeftovers RenamePhase = "leftovers"
 )
 
-// Rename is the durable record of the rename of a directory, from before its
-// first copy until after its last delete. The requests are its owner's.
+// Rename is the record of a rename, from before its first copy until after its
+// last delete. The requests are its owner's.
 type Rename struct {
-	From, To string // prefixes that end in "/"
+	From, To string // of a directory prefixes that end in "/", else keys
+	// Base is the version that is renamed, unless it is a directory.
+	Base cosapi.Version
 	// Replaces: there was an empty directory under the new name, whose marker
 	// stays if the rename is undone.
 	Replaces bool
@@ -47,6 +54,8 @@ type renameRecord struct {
 	ID     string      `json:"id"`
 	From   text        `json:"from"`
 	To     text        `json:"to"`
+	ETag   string      `json:"etag,omitempty"` // of Base, like Size
+	Size   int64       `json:"size,omitempty"`
 	Over   bool        `json:"replaces,omitempty"`
 	At     time.Time   `json:"at"`
 	Phase  RenamePhase `json:"phase"`
@@ -59,7 +68,22 @@ func (s *Stage) BeginRename(from, to string, replaces bool) (*Rename, error) {
 	if err := checkPrefixes(from, to); err != nil {
 		return nil, err
 	}
-	r := &Rename{From: from, To: to, Replaces: replaces, At: time.Now(), stage: s, id: s.newID(), phase: RenameCopying}
+	return s.begin(&Rename{From: from, To: to, Replaces: replaces})
+}
+
+// BeginMove records that one object goes to another key, which may replace what
+// is there. The record is not synced: after a power cut both names may be there,
+// as if the program had been stopped between a copy and a removal of its own.
+func (s *Stage) BeginMove(from, to string, base cosapi.Version) (*Rename, error) {
+	if err := checkKeys(from, to); err != nil {
+		return nil, err
+	}
+	return s.begin(&Rename{From: from, To: to, Base: base})
+}
+
+// begin enters and records a rename.
+func (s *Stage) begin(r *Rename) (*Rename, error) {
+	r.At, r.stage, r.id, r.phase = time.Now(), s, s.newID(), RenameCopying
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -74,6 +98,16 @@ func (s *Stage) BeginRename(from, to string, replaces bool) (*Rename, error) {
 		return nil, errors.Join(err, ignoreMissing(os.Remove(r.path())))
 	}
 	return r, nil
+}
+
+// OfTree says that it is that of a directory.
+func (r *Rename) OfTree() bool { return strings.HasSuffix(r.From, "/") }
+
+func checkKeys(from, to string) error {
+	if from == "" || to == "" || from == to || strings.HasSuffix(from, "/") || strings.HasSuffix(to, "/") {
+		return fmt.Errorf("rename of %q to %q: two keys that do not end in /: %w", from, to, syscall.EINVAL)
+	}
+	return nil
 }
 
 func checkPrefixes(from, to string) error {
@@ -123,6 +157,9 @@ func (r *Rename) Deleting(newest time.Time) error { return r.enter(RenameDeletin
 // Copying takes Deleting back: nothing was deleted, and the copies are to go.
 func (r *Rename) Copying() error { return r.enter(RenameCopying, time.Time{}) }
 
+// Leftovers records that programs have seen the new tree.
+func (r *Rename) Leftovers() error { return r.enter(RenameLeftovers, r.Newest()) }
+
 func (r *Rename) enter(phase RenamePhase, newest time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -157,11 +194,11 @@ func (r *Rename) path() string { return r.stage.path(r.id + renameSuffix) }
 
 func (r *Rename) saveLocked(phase RenamePhase, newest time.Time) error {
 	p, err := json.Marshal(renameRecord{Format: recordFormat, ID: r.id, From: text(r.From), To: text(r.To), Over: r.Replaces,
-		At: r.At, Phase: phase, Newest: newest})
+		ETag: r.Base.ETag, Size: r.Base.Size, At: r.At, Phase: phase, Newest: newest})
 	if err != nil {
 		return fmt.Errorf("stage: record of the rename of %q: %w", r.From, err)
 	}
-	if err := r.stage.replaceFile(r.id+renameSuffix, p, true); err != nil {
+	if err := r.stage.replaceFile(r.id+renameSuffix, p, r.OfTree()); err != nil {
 		return err
 	}
 	r.phase, r.newest = phase, newest
@@ -178,10 +215,12 @@ func (s *Stage) readRename(id string) (renameRecord, error) {
 	if err == nil {
 		err = checkRecordHead(id, rec.Format, rec.ID)
 	}
-	if err == nil {
+	if err == nil && strings.HasSuffix(string(rec.From), "/") {
 		err = checkPrefixes(string(rec.From), string(rec.To))
+	} else if err == nil {
+		err = checkKeys(string(rec.From), string(rec.To))
 	}
-	if err == nil && rec.Phase != RenameCopying && rec.Phase != RenameDeleting {
+	if err == nil && rec.Phase != RenameCopying && rec.Phase != RenameDeleting && rec.Phase != RenameLeftovers {
 		err = fmt.Errorf("phase %q", rec.Phase)
 	}
 	if err != nil {
@@ -196,7 +235,8 @@ func (s *Stage) recoverRename(id string) error {
 	if err != nil {
 		return err
 	}
-	r := &Rename{From: string(rec.From), To: string(rec.To), Replaces: rec.Over, At: rec.At, stage: s, id: id, phase: rec.Phase, newest: rec.Newest}
+	r := &Rename{From: string(rec.From), To: string(rec.To), Replaces: rec.Over,
+		Base: cosapi.Version{Key: string(rec.From), ETag: rec.ETag, Size: rec.Size}, At: rec.At, stage: s, id: id, phase: rec.Phase, newest: rec.Newest}
 	s.renames[r] = struct{}{}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"cosfs/cosapi"
 )
 
 // The record of a rename outlives the process, with its phase.
@@ -41,6 +43,35 @@ func TestRenameRecord(t *testing.T) {
 	require.Len(t, r.stage.Renames(), 1)
 	require.NoError(t, r.stage.Renames()[0].Done())
 	require.Empty(t, r.staged())
+}
+
+// That of a single object has its version, and a phase when programs have seen
+// the new name.
+func TestMoveRecord(t *testing.T) {
+	r := newRig(t)
+	was := cosapi.Version{Key: "a", ETag: `"e"`, Size: 7}
+	move, err := r.stage.BeginMove("a", "b", was)
+	require.NoError(t, err)
+	require.False(t, move.OfTree())
+	r.reopen()
+	move = r.stage.Renames()[0]
+	require.Equal(t, was, move.Base)
+	require.False(t, move.OfTree())
+	require.NoError(t, move.Done())
+	for _, c := range [][2]string{{"a/", "b"}, {"a", "b/"}, {"", "b"}, {"a", "a"}} {
+		_, err := r.stage.BeginMove(c[0], c[1], was)
+		require.ErrorIs(t, err, syscall.EINVAL, c)
+	}
+	tree, err := r.stage.BeginRename("a/", "b/", false)
+	require.NoError(t, err)
+	require.NoError(t, tree.Deleting(time.Unix(5, 0)))
+	require.NoError(t, tree.Leftovers())
+	r.reopen()
+	tree = r.stage.Renames()[0]
+	require.True(t, tree.OfTree())
+	require.Equal(t, RenameLeftovers, tree.Phase())
+	require.True(t, tree.Newest().Equal(time.Unix(5, 0)))
+	require.NoError(t, tree.Done())
 }
 
 func TestRenameRefused(t *testing.T) {
