@@ -108,7 +108,7 @@ func TestSmallerCacheTrimsAtOpen(t *testing.T) {
 
 // diskUse is what the files of the cache occupy.
 func (e *bed) diskUse() (n int64) {
-	files, err := filepath.Glob(filepath.Join(e.cfg.Dir, "??", "*"))
+	files, err := filepath.Glob(filepath.Join(e.cfg.Dir, "?", "*"))
 	require.NoError(e.t, err)
 	for _, f := range files {
 		n += allocated(e.t, f)

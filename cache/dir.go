@@ -36,10 +36,11 @@ const partSuffix = ".part"
 // freshSuffix marks whole files that may not be on the disk yet.
 const freshSuffix = ".new"
 
-// dir is the directory of a cache: up to 256 fan-out directories, made when
-// they are needed, in them finished files named by their id, whole ones that
-// are not synced yet named "<id>.<boot>.new", and partial ones named
-// "<id>.<number>.part".
+// dir is the directory of a cache: up to 16 fan-out directories, in them
+// finished files named by their id, whole ones that are not synced yet named
+// "<id>.<boot>.new", and partial ones named "<id>.<number>.part". The fan-out
+// directories are made when they are needed, and are few, because making one
+// takes as long as several files do and ext4 spreads them over the disk.
 type dir struct {
 	path  string
 	lock  *os.File
@@ -126,7 +127,7 @@ func (d *dir) statfs() (int64, error) {
 
 func (d *dir) final(i id) string {
 	name := hex.EncodeToString(i[:])
-	return filepath.Join(d.path, name[:2], name)
+	return filepath.Join(d.path, name[:1], name)
 }
 
 // bootID names this run of the kernel (random(4)). Where it cannot be told,
@@ -186,8 +187,8 @@ type found struct {
 // left alone.
 func (d *dir) list() ([]found, error) {
 	var all []found
-	for i := range 256 {
-		sub := filepath.Join(d.path, fmt.Sprintf("%02x", i))
+	for i := range 16 {
+		sub := filepath.Join(d.path, fmt.Sprintf("%x", i))
 		entries, err := os.ReadDir(sub)
 		if err != nil && !errors.Is(err, iofs.ErrNotExist) {
 			return nil, fmt.Errorf("cache directory: %w", err)

@@ -5,7 +5,7 @@
 //
 // # Blocks
 //
-// A Cache is a directory with one sparse file per version below up to 256
+// A Cache is a directory with one sparse file per version below up to 16
 // fan-out directories. Missing bytes are fetched with ranged GETs that name the
 // version, each at most once however many readers wait for it, and handed out
 // as they arrive. Presence is a bitmap of 128 KiB, so a small random read
