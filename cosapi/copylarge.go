@@ -12,8 +12,14 @@ type CopyLargeOptions struct {
 	CopyOptions
 	// PartSize is the size in bytes of a part of a copy by parts. 0: 512 MiB;
 	// it grows when 10,000 parts would not hold the object.
-	PartSize    int64
+	PartSize int64
+	// Threshold is the size in bytes above which parts are copied. 0: 5 GiB,
+	// the most that one request copies.
+	Threshold   int64
 	Concurrency int // parts at once. 0: 5
+	// Progress is told the bytes that are copied, of how many; only a copy by
+	// parts has any to tell. Calls come one after another and never backwards.
+	Progress func(copied, total int64)
 }
 
 // CopyLarge makes dst a copy of src of any size: by Copy up to 5 GiB, by parts
@@ -28,7 +34,7 @@ func (c *Client) CopyLarge(ctx context.Context, src Version, dst string, o CopyL
 	if err != nil {
 		return Object{}, err
 	}
-	return c.copyKnown(ctx, there, dst, o)
+	return c.CopyLargeFrom(ctx, there, dst, o)
 }
 
 // headSource looks at a source of this region.
@@ -49,12 +55,13 @@ func (c *Client) copyBlind(ctx context.Context, src Version, dst string, o CopyL
 	if src.Size > MaxPutSize && !o.Replace {
 		return Object{}, invalid("CopyObject", dst, "the attributes of a source above 5 GiB in another region must be given: set Replace")
 	}
-	return c.copyKnown(ctx, Object{Version: src}, dst, o)
+	return c.CopyLargeFrom(ctx, Object{Version: src}, dst, o)
 }
 
-// copyKnown copies a source that was looked at.
-func (c *Client) copyKnown(ctx context.Context, src Object, dst string, o CopyLargeOptions) (Object, error) {
-	if src.Size <= MaxPutSize {
+// CopyLargeFrom is CopyLarge of a source that was looked at: src is what Head
+// gave, and no request asks again, so that it may be in another region too.
+func (c *Client) CopyLargeFrom(ctx context.Context, src Object, dst string, o CopyLargeOptions) (Object, error) {
+	if src.Size <= min(MaxPutSize, cmp.Or(o.Threshold, MaxPutSize)) {
 		return c.Copy(ctx, src.Version, dst, o.CopyOptions)
 	}
 	put := o.PutOptions
@@ -84,12 +91,16 @@ func (c *Client) copyParts(ctx context.Context, src Object, dst, id string, o Co
 	const defaultPart = 512 << 20
 	pieces := newSplit(src.Size, cmp.Or(o.PartSize, defaultPart))
 	parts := make([]Part, pieces.count())
+	bytes := newMeter(o.Progress, src.Size)
 	workers, working := errgroup.WithContext(ctx)
 	workers.SetLimit(concurrency(o.Concurrency))
 	for i := range parts {
 		workers.Go(func() (err error) {
 			off, n := pieces.piece(i + 1)
 			parts[i], err = c.CopyPartFrom(working, dst, id, i+1, src.Version, Range{off, n}, o.CopySource)
+			if err == nil {
+				bytes.add(n, 0)
+			}
 			return err
 		})
 	}

@@ -51,7 +51,11 @@ func (s *hugeSource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func TestCopyLargeGoesByParts(t *testing.T) {
 	s := &hugeSource{ranges: map[string]string{}}
 	c := newTestClient(t, s, nil)
-	o := CopyLargeOptions{PartSize: 2 << 30, Concurrency: 2}
+	var told []int64
+	o := CopyLargeOptions{PartSize: 2 << 30, Concurrency: 2, Progress: func(copied, total int64) {
+		require.EqualValues(t, 6<<30, total)
+		told = append(told, copied)
+	}}
 	o.ForbidOverwrite = true
 	done, err := c.CopyLarge(t.Context(), Version{Key: "src"}, "dst", o)
 	require.NoError(t, err)
@@ -60,11 +64,24 @@ func TestCopyLargeGoesByParts(t *testing.T) {
 		"1": `bytes=0-2147483647 "huge-99"`, "2": `bytes=2147483648-4294967295 "huge-99"`, "3": `bytes=4294967296-6442450943 "huge-99"`,
 	}, s.ranges, "all of one version")
 	require.Equal(t, []string{"complete true"}, s.calls)
+	require.Equal(t, []int64{0, 2 << 30, 4 << 30, 6 << 30}, told)
 	require.Equal(t, []string{"a/b", "1", ""}, []string{s.header.Get("Content-Type"), s.header.Get("x-cos-meta-a"), s.header.Get("x-cos-storage-class")},
 		"attributes come from the source, the storage class does not")
 
 	_, err = c.Copy(t.Context(), Version{Key: "src", Size: 6 << 30}, "dst", CopyOptions{})
 	requireKind(t, TooLarge, err)
+}
+
+// A source that is known need not be asked for, and a threshold lets parts
+// begin below 5 GiB.
+func TestCopyLargeFromWhatIsKnown(t *testing.T) {
+	s := &hugeSource{ranges: map[string]string{}}
+	c := newTestClient(t, s, nil)
+	src := Object{Version: Version{Key: "src", ETag: "known", Size: 3 << 20}, Attrs: Attrs{ContentType: "c/d"}}
+	_, err := c.CopyLargeFrom(t.Context(), src, "dst", CopyLargeOptions{PartSize: 2 << 20, Threshold: 2 << 20})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"1": `bytes=0-2097151 "known"`, "2": `bytes=2097152-3145727 "known"`}, s.ranges)
+	require.Equal(t, "c/d", s.header.Get("Content-Type"))
 }
 
 func TestCopyLargeAbortsWhatFails(t *testing.T) {

@@ -64,7 +64,11 @@ func (r *remote) cp(ctx context.Context, from, key string, o *cpFlags) error {
 	}
 	options.SourceBucket = sourceBucket
 	options.SourceRegion = o.sourceRegion
-	object, err := r.copyObject(ctx, src, key, options, int64(o.partSize))
+	bar := r.progress(key, src.Size)
+	object, err := r.client.CopyLargeFrom(ctx, src, key, cosapi.CopyLargeOptions{
+		CopyOptions: options, PartSize: int64(o.partSize), Threshold: int64(o.partSize), Progress: bar.callback(),
+	})
+	bar.finish(err)
 	if err != nil {
 		return err
 	}
