@@ -75,3 +75,18 @@ func marshal(op, key string, doc any) ([]byte, error) {
 	}
 	return raw, nil
 }
+
+// commonPrefixes are the folded rows of a listing's document.
+type commonPrefixes []struct{ Prefix string }
+
+func (c commonPrefixes) decoded(dec func(string) (string, error)) ([]string, error) {
+	var prefixes []string
+	for _, p := range c {
+		prefix, err := dec(p.Prefix)
+		if err != nil {
+			return nil, err
+		}
+		prefixes = append(prefixes, prefix)
+	}
+	return prefixes, nil
+}

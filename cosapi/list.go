@@ -40,11 +40,7 @@ type listedObject struct {
 // The seeds call it list_objects.
 func (c *Client) List(ctx context.Context, o ListOptions) (Page, error) {
 	r := &request{op: "ListObjects", method: http.MethodGet, class: classList}
-	r.param("prefix", o.Prefix)
-	r.param("delimiter", o.Delimiter)
-	r.param("marker", o.Marker)
-	r.param("max-keys", strconv.Itoa(pageSize(o.Max)))
-	r.param("encoding-type", "url")
+	r.listed(o.Prefix, o.Delimiter, Pair{"marker", o.Marker}, Pair{"max-keys", strconv.Itoa(pageSize(o.Max))})
 	var page Page
 	r.accept = func(a *answer) error {
 		raw, err := readDocument(r, a)

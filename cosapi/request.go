@@ -59,6 +59,17 @@ func (r *request) param(name, value string) {
 	}
 }
 
+// listed adds what every listing by key takes, and what this one alone has.
+// Names are asked for encoded: XML cannot carry all of them as they are.
+func (r *request) listed(prefix, delimiter string, own ...Pair) {
+	r.param("prefix", prefix)
+	r.param("delimiter", delimiter)
+	for _, p := range own {
+		r.param(p.Name, p.Value)
+	}
+	r.param("encoding-type", "url")
+}
+
 // document makes doc the body, with the checksum that COS requires of
 // configuration bodies.
 func (r *request) document(contentType string, doc []byte) {

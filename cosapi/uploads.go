@@ -67,12 +67,8 @@ func (c *Client) Uploads(ctx context.Context, prefix string) iter.Seq2[Upload, e
 // The seeds call it list_multipart_uploads.
 func (c *Client) UploadsPage(ctx context.Context, o UploadsOptions) (UploadsPage, error) {
 	r := &request{op: "ListMultipartUploads", method: http.MethodGet, class: classList, params: []Pair{{"uploads", ""}}}
-	r.param("prefix", o.Prefix)
-	r.param("delimiter", o.Delimiter)
-	r.param("key-marker", o.KeyMarker)
-	r.param("upload-id-marker", o.UploadIDMarker)
-	r.param("max-uploads", strconv.Itoa(pageSize(o.Max)))
-	r.param("encoding-type", "url")
+	r.listed(o.Prefix, o.Delimiter, Pair{"key-marker", o.KeyMarker}, Pair{"upload-id-marker", o.UploadIDMarker},
+		Pair{"max-uploads", strconv.Itoa(pageSize(o.Max))})
 	var page UploadsPage
 	r.accept = func(a *answer) (err error) {
 		var doc uploadsResult
@@ -102,7 +98,7 @@ type uploadsResult struct {
 	MaxUploads         int
 	NextKeyMarker      string
 	NextUploadIDMarker string `xml:"NextUploadIdMarker"`
-	CommonPrefixes     []struct{ Prefix string }
+	CommonPrefixes     commonPrefixes
 	Upload             []struct {
 		Key              string
 		UploadID         string `xml:"UploadId"`
@@ -127,12 +123,8 @@ func (d *uploadsResult) page() (page UploadsPage, err error) {
 			StorageClass: u.StorageClass, Owner: u.Owner, Initiator: u.Initiator,
 		})
 	}
-	for _, p := range d.CommonPrefixes {
-		prefix, err := dec(p.Prefix)
-		if err != nil {
-			return page, err
-		}
-		page.Prefixes = append(page.Prefixes, prefix)
+	if page.Prefixes, err = d.CommonPrefixes.decoded(dec); err != nil {
+		return page, err
 	}
 	page.More = bool(d.IsTruncated)
 	page.NextUploadID = d.NextUploadIDMarker

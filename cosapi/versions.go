@@ -42,7 +42,7 @@ type versionsResult struct {
 	IsTruncated         boolean
 	NextKeyMarker       string
 	NextVersionIDMarker string `xml:"NextVersionIdMarker"`
-	CommonPrefixes      []struct{ Prefix string }
+	CommonPrefixes      commonPrefixes
 	Rows                []versionRow `xml:",any"`
 }
 
@@ -55,12 +55,8 @@ type versionRow struct {
 // bucket that never was versioned, version ids are empty.
 func (c *Client) Versions(ctx context.Context, o VersionsOptions) (VersionsPage, error) {
 	r := &request{op: "ListObjectVersions", method: http.MethodGet, class: classList, params: []Pair{{"versions", ""}}}
-	r.param("prefix", o.Prefix)
-	r.param("delimiter", o.Delimiter)
-	r.param("key-marker", o.KeyMarker)
-	r.param("version-id-marker", o.VersionIDMarker)
-	r.param("max-keys", strconv.Itoa(pageSize(o.Max)))
-	r.param("encoding-type", "url")
+	r.listed(o.Prefix, o.Delimiter, Pair{"key-marker", o.KeyMarker}, Pair{"version-id-marker", o.VersionIDMarker},
+		Pair{"max-keys", strconv.Itoa(pageSize(o.Max))})
 	var page VersionsPage
 	r.accept = func(a *answer) (err error) {
 		var doc versionsResult
@@ -88,12 +84,8 @@ func (d *versionsResult) page() (page VersionsPage, err error) {
 		}
 		page.Versions = append(page.Versions, ObjectVersion{Object: object, Latest: bool(row.IsLatest), DeleteMarker: marker, Owner: row.Owner})
 	}
-	for _, p := range d.CommonPrefixes {
-		prefix, err := dec(p.Prefix)
-		if err != nil {
-			return page, err
-		}
-		page.Prefixes = append(page.Prefixes, prefix)
+	if page.Prefixes, err = d.CommonPrefixes.decoded(dec); err != nil {
+		return page, err
 	}
 	page.More = bool(d.IsTruncated)
 	page.NextVersionID = strings.TrimSpace(d.NextVersionIDMarker)

@@ -8,14 +8,20 @@ import (
 // maxRows bounds a page of any listing but that of buckets.
 const maxRows = 1000
 
+// listQuery reads what all listings by key take; marker and most are the names
+// of two parameters that differ. encode writes names into the answer.
+func (c *call) listQuery(marker, most string) (q listQuery, encode func(string) string, err error) {
+	q = listQuery{prefix: c.q.get("prefix"), delimiter: c.q.get("delimiter"), marker: c.q.get(marker)}
+	if q.max, err = c.q.count(most, maxRows); err != nil {
+		return q, nil, err
+	}
+	encode, err = nameEncoder(c.q.get("encoding-type"))
+	return q, encode, err
+}
+
 // listObjects is GET Bucket (cos-api.md 3.2.4).
 func (c *call) listObjects() error {
-	q := listQuery{prefix: c.q.get("prefix"), delimiter: c.q.get("delimiter"), marker: c.q.get("marker")}
-	var err error
-	if q.max, err = c.q.count("max-keys", maxRows); err != nil {
-		return err
-	}
-	encode, err := nameEncoder(c.q.get("encoding-type"))
+	q, encode, err := c.listQuery("marker", "max-keys")
 	if err != nil {
 		return err
 	}
@@ -142,12 +148,7 @@ func writeOwner(x *xmlWriter, element, id string) {
 
 // listUploads is List Multipart Uploads (cos-api.md 3.2.6).
 func (c *call) listUploads() error {
-	q := listQuery{prefix: c.q.get("prefix"), delimiter: c.q.get("delimiter"), marker: c.q.get("key-marker")}
-	var err error
-	if q.max, err = c.q.count("max-uploads", maxRows); err != nil {
-		return err
-	}
-	encode, err := nameEncoder(c.q.get("encoding-type"))
+	q, encode, err := c.listQuery("key-marker", "max-uploads")
 	if err != nil {
 		return err
 	}

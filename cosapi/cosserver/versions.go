@@ -4,12 +4,7 @@ import "net/http"
 
 // listVersions is GET Bucket Object versions (cos-api.md 3.2.5).
 func (c *call) listVersions() error {
-	q := listQuery{prefix: c.q.get("prefix"), delimiter: c.q.get("delimiter"), marker: c.q.get("key-marker")}
-	var err error
-	if q.max, err = c.q.count("max-keys", maxRows); err != nil {
-		return err
-	}
-	encode, err := nameEncoder(c.q.get("encoding-type"))
+	q, encode, err := c.listQuery("key-marker", "max-keys")
 	if err != nil {
 		return err
 	}
