@@ -9,12 +9,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/tencentyun/cos-go-sdk-v5"
-
-	"cosfs/cosapi/costest"
 )
 
 func TestSDKBucketConfigurations(t *testing.T) {
-	stores(t, func(t *testing.T, s *costest.Server) {
+	sites(t, func(t *testing.T, s site) {
 		ctx, b := t.Context(), sdk(t, s).Bucket
 		_, err := b.PutCORS(ctx, &cos.BucketPutCORSOptions{Rules: []cos.BucketCORSRule{{
 			AllowedOrigins: []string{"*"}, AllowedMethods: []string{"GET"}, AllowedHeaders: []string{"*"}, MaxAgeSeconds: 60,
@@ -68,7 +66,7 @@ func TestSDKBucketConfigurations(t *testing.T) {
 }
 
 func TestSDKVersioningAndReplication(t *testing.T) {
-	stores(t, func(t *testing.T, s *costest.Server) {
+	sites(t, func(t *testing.T, s site) {
 		ctx, c := t.Context(), sdk(t, s)
 		_, err := c.Bucket.PutVersioning(ctx, &cos.BucketPutVersionOptions{Status: "Enabled"})
 		require.NoError(t, err)
@@ -109,7 +107,7 @@ func TestSDKVersioningAndReplication(t *testing.T) {
 }
 
 func TestSDKAppendRestoreTagAndACL(t *testing.T) {
-	stores(t, func(t *testing.T, s *costest.Server) {
+	sites(t, func(t *testing.T, s site) {
 		ctx, o := t.Context(), sdk(t, s).Object
 		next, _, err := o.Append(ctx, "log", 0, strings.NewReader("hello "), nil)
 		require.NoError(t, err)
@@ -152,45 +150,47 @@ func TestSDKAppendRestoreTagAndACL(t *testing.T) {
 // TestSDKPresignedURL fetches a URL the official client signed, with nothing
 // but that URL.
 func TestSDKPresignedURL(t *testing.T) {
-	s := costest.NewServer(t)
-	c := sdk(t, s)
-	_, err := c.Object.Put(t.Context(), "报 告+1.txt", strings.NewReader("presigned"), nil)
-	require.NoError(t, err)
-	u, err := c.Object.GetPresignedURL(t.Context(), http.MethodGet, "报 告+1.txt",
-		s.Credentials.SecretID, s.Credentials.SecretKey, time.Hour, nil)
-	require.NoError(t, err)
-	req, err := http.NewRequestWithContext(t.Context(), "GET", s.URL+u.RequestURI(), nil)
-	require.NoError(t, err)
-	req.Host = u.Host
-	resp, err := http.DefaultTransport.RoundTrip(req)
-	require.NoError(t, err)
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	require.Equal(t, "presigned", string(body))
+	sites(t, func(t *testing.T, s site) {
+		c := sdk(t, s)
+		_, err := c.Object.Put(t.Context(), "报 告+1.txt", strings.NewReader("presigned"), nil)
+		require.NoError(t, err)
+		u, err := c.Object.GetPresignedURL(t.Context(), http.MethodGet, "报 告+1.txt",
+			s.Credentials.SecretID, s.Credentials.SecretKey, time.Hour, nil)
+		require.NoError(t, err)
+		req, err := http.NewRequestWithContext(t.Context(), "GET", s.URL+u.RequestURI(), nil)
+		require.NoError(t, err)
+		req.Host = u.Host
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.Equal(t, "presigned", string(body))
+	})
 }
 
 func TestSDKServiceAndBuckets(t *testing.T) {
-	s := costest.NewServer(t)
-	c := sdk(t, s)
-	_, err := c.Bucket.Head(t.Context())
-	require.NoError(t, err)
-	_, err = c.Bucket.Put(t.Context(), nil)
-	require.Equal(t, "BucketAlreadyOwnedByYou", err.(*cos.ErrorResponse).Code)
-	list, _, err := c.Service.Get(t.Context())
-	require.NoError(t, err)
-	require.Len(t, list.Buckets, 1)
-	require.Equal(t, s.Bucket, list.Buckets[0].Name)
-	_, err = c.Bucket.Delete(t.Context())
-	require.NoError(t, err)
-	_, err = c.Bucket.Head(t.Context())
-	require.True(t, cos.IsNotFoundError(err))
+	sites(t, func(t *testing.T, s site) {
+		c := sdk(t, s)
+		_, err := c.Bucket.Head(t.Context())
+		require.NoError(t, err)
+		_, err = c.Bucket.Put(t.Context(), nil)
+		require.Equal(t, "BucketAlreadyOwnedByYou", err.(*cos.ErrorResponse).Code)
+		list, _, err := c.Service.Get(t.Context())
+		require.NoError(t, err)
+		require.Len(t, list.Buckets, 1)
+		require.Equal(t, s.Bucket, list.Buckets[0].Name)
+		_, err = c.Bucket.Delete(t.Context())
+		require.NoError(t, err)
+		_, err = c.Bucket.Head(t.Context())
+		require.True(t, cos.IsNotFoundError(err))
+	})
 }
 
 // TestSDKUploadsByParts lets the official client's own uploader and its
 // CRC64 check do the work.
 func TestSDKUploadsByParts(t *testing.T) {
-	stores(t, func(t *testing.T, s *costest.Server) {
+	sites(t, func(t *testing.T, s site) {
 		body := random(5<<20 + 1)
 		path := t.TempDir() + "/file"
 		require.NoError(t, writeFile(path, body))

@@ -1,6 +1,7 @@
 package costest_test
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -10,14 +11,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/tencentyun/cos-go-sdk-v5"
-
-	"cosfs/cosapi/costest"
 )
 
 // TestSDKCopiesByParts: Upload Part - Copy, its conditions, the copy of any
 // size built on it, the listing of uploads from the object's side, and Abort.
 func TestSDKCopiesByParts(t *testing.T) {
-	stores(t, func(t *testing.T, s *costest.Server) {
+	sites(t, func(t *testing.T, s site) {
 		ctx, o := t.Context(), sdk(t, s).Object
 		content := random(3<<20 + 5)
 		put, err := o.Put(ctx, "source +1", strings.NewReader(string(content)), nil)
@@ -65,7 +64,7 @@ func TestSDKCopiesByParts(t *testing.T) {
 // TestSDKFilesAndConditions: the calls on local files, the conditions and
 // overrides of GET and HEAD, and the questions whether something exists.
 func TestSDKFilesAndConditions(t *testing.T) {
-	stores(t, func(t *testing.T, s *costest.Server) {
+	sites(t, func(t *testing.T, s site) {
 		ctx, c := t.Context(), sdk(t, s)
 		path := filepath.Join(t.TempDir(), "file")
 		require.NoError(t, writeFile(path, []byte("hello world")))
@@ -104,54 +103,65 @@ func TestSDKFilesAndConditions(t *testing.T) {
 
 // TestSDKOptions asks as a browser does.
 func TestSDKOptions(t *testing.T) {
-	s := costest.NewServer(t)
-	ctx, c := t.Context(), sdk(t, s)
-	ask := &cos.ObjectOptionsOptions{Origin: "https://a.example", AccessControlRequestMethod: "PUT"}
-	_, err := c.Object.Options(ctx, "k", ask)
-	require.Equal(t, "AccessForbidden", err.(*cos.ErrorResponse).Code)
-	_, err = c.Bucket.PutCORS(ctx, &cos.BucketPutCORSOptions{Rules: []cos.BucketCORSRule{{
-		AllowedOrigins: []string{"https://*.example"}, AllowedMethods: []string{"PUT"}, MaxAgeSeconds: 60,
-	}}})
-	require.NoError(t, err)
-	answer, err := c.Object.Options(ctx, "k", ask)
-	require.NoError(t, err)
-	require.Equal(t, "https://a.example", answer.Header.Get("Access-Control-Allow-Origin"))
-	require.Equal(t, "60", answer.Header.Get("Access-Control-Max-Age"))
+	sites(t, func(t *testing.T, s site) {
+		ctx, c := t.Context(), sdk(t, s)
+		ask := &cos.ObjectOptionsOptions{Origin: "https://a.example", AccessControlRequestMethod: "PUT"}
+		_, err := c.Object.Options(ctx, "k", ask)
+		require.Equal(t, "AccessForbidden", err.(*cos.ErrorResponse).Code)
+		_, err = c.Bucket.PutCORS(ctx, &cos.BucketPutCORSOptions{Rules: []cos.BucketCORSRule{{
+			AllowedOrigins: []string{"https://*.example"}, AllowedMethods: []string{"PUT"}, MaxAgeSeconds: 60,
+		}}})
+		require.NoError(t, err)
+		answer, err := c.Object.Options(ctx, "k", ask)
+		require.NoError(t, err)
+		require.Equal(t, "https://a.example", answer.Header.Get("Access-Control-Allow-Origin"))
+		require.Equal(t, "60", answer.Header.Get("Access-Control-Max-Age"))
+	})
+}
+
+// presigners are the ways in which the SDK makes a URL with the keys it has.
+func presigners(c *cos.Client) map[string]func(context.Context, string, string, time.Duration, any, ...bool) (*url.URL, error) {
+	return map[string]func(context.Context, string, string, time.Duration, any, ...bool) (*url.URL, error){
+		"GetPresignedURL2": c.Object.GetPresignedURL2, "GetPresignedURL3": c.Object.GetPresignedURL3,
+	}
 }
 
 // TestSDKSignsForOthers: a signature and URLs of every method that the SDK
 // makes, used by a client that has no key.
 func TestSDKSignsForOthers(t *testing.T) {
-	s := costest.NewServer(t)
-	c := sdk(t, s)
-	secret := s.Credentials
-	send := func(method string, u *url.URL, body string, authorization string) *http.Response {
-		target := *u
-		target.Scheme, target.Host = "http", strings.TrimPrefix(s.URL, "http://")
-		req, err := http.NewRequestWithContext(t.Context(), method, target.String(), strings.NewReader(body))
-		require.NoError(t, err)
-		req.Host = u.Host
-		if authorization != "" {
-			req.Header.Set("Authorization", authorization)
+	sites(t, func(t *testing.T, s site) {
+		c := sdk(t, s)
+		secret := s.Credentials
+		send := func(method string, u *url.URL, body string, authorization string) *http.Response {
+			target := *u
+			target.Scheme, target.Host = "http", strings.TrimPrefix(s.URL, "http://")
+			req, err := http.NewRequestWithContext(t.Context(), method, target.String(), strings.NewReader(body))
+			require.NoError(t, err)
+			req.Host = u.Host
+			if authorization != "" {
+				req.Header.Set("Authorization", authorization)
+			}
+			resp, err := http.DefaultClient.Do(req)
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+			return resp
 		}
-		resp, err := http.DefaultClient.Do(req)
-		require.NoError(t, err)
-		require.NoError(t, resp.Body.Close())
-		return resp
-	}
-	for _, step := range []struct {
-		method, body string
-		status       int
-	}{{"PUT", "x", 200}, {"HEAD", "", 200}, {"GET", "", 200}, {"DELETE", "", 204}, {"GET", "", 404}} {
-		u, err := c.Object.GetPresignedURL2(t.Context(), step.method, "a b", time.Minute, nil)
-		require.NoError(t, err)
-		require.Equal(t, step.status, send(step.method, u, step.body, "").StatusCode, step.method)
-		if step.method == "PUT" {
-			require.Equal(t, 403, send("DELETE", u, "", "").StatusCode, "a URL is good for its method only")
+		for name, sign := range presigners(c) {
+			for _, step := range []struct {
+				method, body string
+				status       int
+			}{{"PUT", "x", 200}, {"HEAD", "", 200}, {"GET", "", 200}, {"DELETE", "", 204}, {"GET", "", 404}} {
+				u, err := sign(t.Context(), step.method, "a b", time.Minute, nil)
+				require.NoError(t, err)
+				require.Equal(t, step.status, send(step.method, u, step.body, "").StatusCode, "%s %s", name, step.method)
+				if step.method == "PUT" {
+					require.Equal(t, 403, send("DELETE", u, "", "").StatusCode, "a URL is good for its method only")
+				}
+			}
 		}
-	}
-	u := c.BaseURL.BucketURL.JoinPath("signed")
-	authorization := c.Object.GetSignature(t.Context(), http.MethodPut, "signed", secret.SecretID, secret.SecretKey, time.Minute, nil)
-	require.Equal(t, 200, send(http.MethodPut, u, "x", authorization).StatusCode)
-	require.Equal(t, 403, send(http.MethodGet, u, "", authorization).StatusCode)
+		u := c.BaseURL.BucketURL.JoinPath("signed")
+		authorization := c.Object.GetSignature(t.Context(), http.MethodPut, "signed", secret.SecretID, secret.SecretKey, time.Minute, nil)
+		require.Equal(t, 200, send(http.MethodPut, u, "x", authorization).StatusCode)
+		require.Equal(t, 403, send(http.MethodGet, u, "", authorization).StatusCode)
+	})
 }

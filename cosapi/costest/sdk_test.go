@@ -16,13 +16,14 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/tencentyun/cos-go-sdk-v5"
 
+	"cosfs/cosapi"
 	"cosfs/cosapi/cosserver"
 	"cosfs/cosapi/costest"
 )
 
 // sdk is the official client, unchanged, pointed at our server: it builds its
 // own URLs and Host, only the connection goes elsewhere.
-func sdk(t *testing.T, s *costest.Server) *cos.Client {
+func sdk(t *testing.T, s site) *cos.Client {
 	t.Helper()
 	bucket, err := url.Parse("http://" + s.Bucket + ".cos.ap-guangzhou.myqcloud.com")
 	require.NoError(t, err)
@@ -39,12 +40,24 @@ func sdk(t *testing.T, s *costest.Server) *cos.Client {
 	})
 }
 
+// site is a server with a bucket, wherever it runs.
+type site struct {
+	URL, Bucket string
+	Credentials cosapi.Credentials
+}
+
 // stores runs a test against both stores.
 func stores(t *testing.T, run func(t *testing.T, s *costest.Server)) {
 	t.Run("memory", func(t *testing.T) { run(t, costest.NewServer(t)) })
 	t.Run("directory", func(t *testing.T) {
 		run(t, costest.NewServer(t, costest.WithRoot(t.TempDir()), costest.WithConfig(unsynced)))
 	})
+}
+
+// sites runs a test against both stores, and against the program.
+func sites(t *testing.T, run func(t *testing.T, s site)) {
+	stores(t, func(t *testing.T, s *costest.Server) { run(t, site{s.URL, s.Bucket, s.Credentials}) })
+	t.Run("program", func(t *testing.T) { run(t, served(t)) })
 }
 
 func readAll(t *testing.T, r io.ReadCloser) []byte {
@@ -78,7 +91,7 @@ var sdkKeys = []string{
 }
 
 func TestSDKObjects(t *testing.T) {
-	stores(t, func(t *testing.T, s *costest.Server) {
+	sites(t, func(t *testing.T, s site) {
 		ctx, c := t.Context(), sdk(t, s)
 		for _, key := range sdkKeys {
 			body := []byte("content of " + key)
@@ -109,7 +122,7 @@ func TestSDKObjects(t *testing.T) {
 }
 
 func TestSDKListing(t *testing.T) {
-	stores(t, func(t *testing.T, s *costest.Server) {
+	sites(t, func(t *testing.T, s site) {
 		ctx, c := t.Context(), sdk(t, s)
 		for i := range 25 {
 			for _, dir := range []string{"", "d+1/", "d 2/"} {
@@ -144,7 +157,7 @@ func TestSDKListing(t *testing.T) {
 }
 
 func TestSDKCopyAndDeleteMulti(t *testing.T) {
-	stores(t, func(t *testing.T, s *costest.Server) {
+	sites(t, func(t *testing.T, s site) {
 		ctx, c := t.Context(), sdk(t, s)
 		body := random(100_000)
 		_, err := c.Object.Put(ctx, "from 源+", bytes.NewReader(body), nil)
@@ -171,7 +184,7 @@ func TestSDKCopyAndDeleteMulti(t *testing.T) {
 }
 
 func TestSDKMultipart(t *testing.T) {
-	stores(t, func(t *testing.T, s *costest.Server) {
+	sites(t, func(t *testing.T, s site) {
 		ctx, c := t.Context(), sdk(t, s)
 		body := random(2<<20 + 100)
 		up, _, err := c.Object.InitiateMultipartUpload(ctx, "big", nil)
