@@ -58,6 +58,7 @@ type box struct {
 	id   string
 	key  string
 	sdk  *cos.Client
+	stop func() // ends the server
 }
 
 // newBox starts `cosfs serve` with further flags and makes the bucket with the official SDK.
@@ -86,10 +87,11 @@ func (b *box) serve(flags ...string) {
 	out, err := cmd.StdoutPipe()
 	require.NoError(b.t, err)
 	require.NoError(b.t, cmd.Start())
-	b.t.Cleanup(func() {
+	b.stop = sync.OnceFunc(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
 	})
+	b.t.Cleanup(b.stop)
 	line, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(b.t, err)
 	var ok bool
@@ -101,12 +103,17 @@ func (b *box) serve(flags ...string) {
 // operation.
 func (b *box) counts() map[string]int64 {
 	b.t.Helper()
+	return b.stats().Counts
+}
+
+func (b *box) stats() cosserver.Stats {
+	b.t.Helper()
 	answer, err := http.Get(b.url + "/-/counts")
 	require.NoError(b.t, err)
 	defer answer.Body.Close()
 	var stats cosserver.Stats
 	require.NoError(b.t, json.NewDecoder(answer.Body).Decode(&stats))
-	return stats.Counts
+	return stats
 }
 
 // steer sends an admin request, such as reset or latency?d=20ms.
