@@ -47,7 +47,7 @@ func (p *program) mountCommand(ctx context.Context, c *mountConfig, flags *pflag
 	err = p.prepareMount(ctx, c, flags, args)
 	switch {
 	case err != nil:
-	case c.foreground:
+	case c.stays(parent):
 		err = p.mountHere(ctx, c, parent)
 	default:
 		return p.daemonize(ctx, p.logPath(c))
@@ -57,6 +57,11 @@ func (p *program) mountCommand(ctx context.Context, c *mountConfig, flags *pflag
 	}
 	return err
 }
+
+// stays says whether this process serves the mount. The child of a parent
+// does, whatever the flags say: with --foreground=false it would have a child of
+// its own, and so on without end.
+func (c *mountConfig) stays(parent *ready) bool { return c.foreground || parent != nil }
 
 // prepareMount does all that can be done and refused before anything is
 // mounted or put into the background.

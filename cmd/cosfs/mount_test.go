@@ -347,6 +347,12 @@ func TestForegroundEndsWithASignal(t *testing.T) {
 	}
 }
 
+func TestAChildHasNoChild(t *testing.T) {
+	require.False(t, (&mountConfig{}).stays(nil))
+	require.True(t, (&mountConfig{}).stays(&ready{}), "--foreground=false reaches the child, too")
+	require.True(t, (&mountConfig{foreground: true}).stays(nil))
+}
+
 // waitForLine reads a log up to a line with the given text.
 func waitForLine(t *testing.T, r io.Reader, text string) {
 	t.Helper()
