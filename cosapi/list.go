@@ -106,7 +106,10 @@ func (d *listResult) page() (Page, error) {
 		}
 		page.Entries = append(page.Entries, Entry{Object: Object{Version: Version{Key: key}}, Prefix: true})
 	}
-	slices.SortFunc(page.Entries, func(a, b Entry) int { return cmp.Compare(a.Key, b.Key) })
+	byKey := func(a, b Entry) int { return cmp.Compare(a.Key, b.Key) }
+	if len(d.CommonPrefixes) > 0 || !slices.IsSortedFunc(page.Entries, byKey) {
+		slices.SortFunc(page.Entries, byKey)
+	}
 	d.Asked.EncodingType = d.EncodingType
 	page.Asked = d.Asked.decoded()
 	return page, d.setNext(&page, dec)

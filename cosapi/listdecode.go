@@ -1,6 +1,7 @@
 package cosapi
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 )
@@ -8,6 +9,7 @@ import (
 // parse reads the document of a listing.
 func (d *listResult) parse(raw []byte) error {
 	s := &xmlScanner{rest: raw}
+	d.Contents = make([]listedObject, 0, bytes.Count(raw, []byte("<Contents>")))
 	if err := s.root("ListBucketResult"); err != nil {
 		return err
 	}
@@ -42,14 +44,15 @@ func (d *listResult) parse(raw []byte) error {
 			})
 		case "Contents":
 			d.Contents = append(d.Contents, listedObject{})
-			err = d.Contents[len(d.Contents)-1].parse(s)
+			err = d.Contents[len(d.Contents)-1].parse(s, &d.Contents[max(len(d.Contents)-2, 0)])
 		}
 		return err
 	})
 }
 
-// parse reads one row.
-func (l *listedObject) parse(s *xmlScanner) error {
+// parse reads one row; before is the one before it, with which it shares what
+// they have in common.
+func (l *listedObject) parse(s *xmlScanner, before *listedObject) error {
 	return s.each(func(name []byte) (err error) {
 		switch string(name) {
 		case "Key":
@@ -59,13 +62,13 @@ func (l *listedObject) parse(s *xmlScanner) error {
 		case "ETag":
 			l.ETag, err = s.text()
 		case "StorageClass":
-			l.StorageClass, err = s.text()
+			l.StorageClass, err = s.textLike(before.StorageClass)
 		case "RestoreStatus":
 			l.RestoreStatus, err = s.text()
 		case "Size":
 			l.Size, err = s.number()
 		case "Owner":
-			l.Owner, err = s.owner()
+			l.Owner, err = s.owner(before.Owner)
 		}
 		return err
 	})
@@ -79,13 +82,13 @@ func (s *xmlScanner) number() (int64, error) {
 	return strconv.ParseInt(strings.TrimSpace(text), 10, 64)
 }
 
-func (s *xmlScanner) owner() (o Owner, err error) {
+func (s *xmlScanner) owner(before Owner) (o Owner, err error) {
 	err = s.each(func(name []byte) (err error) {
 		switch string(name) {
 		case "ID":
-			o.ID, err = s.text()
+			o.ID, err = s.textLike(before.ID)
 		case "DisplayName":
-			o.DisplayName, err = s.text()
+			o.DisplayName, err = s.textLike(before.DisplayName)
 		}
 		return err
 	})

@@ -44,18 +44,14 @@ func (s *xmlScanner) next() (scanToken, []byte, error) {
 		if s.rest[0] != '<' {
 			return s.nextText()
 		}
-		switch {
+		switch kind := s.rest[min(1, len(s.rest)-1)]; {
+		case kind == '/':
+			return s.nextEnd()
+		case kind != '!' && kind != '?':
+			return s.nextStart()
 		case bytes.HasPrefix(s.rest, []byte("<![CDATA[")):
 			text, err := s.cut(len("<![CDATA["), "]]>")
 			return scanText, text, err
-		case bytes.HasPrefix(s.rest, []byte("</")):
-			name, err := s.cut(2, ">")
-			if err != nil || len(s.open) == 0 || !bytes.Equal(bytes.TrimRight(name, " \t\r\n"), s.open[len(s.open)-1]) {
-				return scanEOF, nil, errXML
-			}
-			return s.pop()
-		case !bytes.HasPrefix(s.rest, []byte("<!")) && !bytes.HasPrefix(s.rest, []byte("<?")):
-			return s.nextStart()
 		}
 		if err := s.skipMarkup(); err != nil {
 			return scanEOF, nil, err
@@ -95,8 +91,44 @@ func (s *xmlScanner) pop() (scanToken, []byte, error) {
 	return scanEnd, nil, nil
 }
 
+// nextEnd reads an end tag, which is nearly always spelled as short as can be.
+func (s *xmlScanner) nextEnd() (scanToken, []byte, error) {
+	if len(s.open) == 0 {
+		return scanEOF, nil, errXML
+	}
+	want := s.open[len(s.open)-1]
+	if rest := s.rest[2:]; len(rest) > len(want) && rest[len(want)] == '>' && bytes.HasPrefix(rest, want) {
+		s.rest = rest[len(want)+1:]
+		return s.pop()
+	}
+	name, err := s.cut(2, ">")
+	if err != nil || !bytes.Equal(bytes.TrimRight(name, " \t\r\n"), want) {
+		return scanEOF, nil, errXML
+	}
+	return s.pop()
+}
+
+// plainName is the name of a tag that has letters and nothing else between its
+// brackets, as all of a listing have; b is what follows the first of them.
+func plainName(b []byte) []byte {
+	for i, c := range b {
+		if c == '>' {
+			return b[:i]
+		}
+		if c|0x20 < 'a' || c|0x20 > 'z' {
+			break
+		}
+	}
+	return nil
+}
+
 // nextStart reads a start tag. A > inside an attribute's quotes is not its end.
 func (s *xmlScanner) nextStart() (scanToken, []byte, error) {
+	if name := plainName(s.rest[1:]); len(name) > 0 {
+		s.rest = s.rest[len(name)+2:]
+		s.open = append(s.open, name)
+		return scanStart, name, nil
+	}
 	var quote byte
 	for i := 1; i < len(s.rest); i++ {
 		switch c := s.rest[i]; {
@@ -190,7 +222,11 @@ func appendReference(out []byte, name string) ([]byte, error) {
 
 // text reads the content of the element just started, up to its end; what is
 // nested in it is passed over.
-func (s *xmlScanner) text() (string, error) {
+func (s *xmlScanner) text() (string, error) { return s.textLike("") }
+
+// textLike is text, but gives known itself if it reads the same: rows repeat
+// the storage class and the owner.
+func (s *xmlScanner) textLike(known string) (string, error) {
 	depth := len(s.open)
 	var first string
 	for {
@@ -198,6 +234,8 @@ func (s *xmlScanner) text() (string, error) {
 		switch {
 		case err != nil:
 			return "", err
+		case token == scanText && len(s.open) == depth && first == "" && string(data) == known:
+			first = known
 		case token == scanText && len(s.open) == depth:
 			first += string(data)
 		case token == scanEnd && len(s.open) < depth:

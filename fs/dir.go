@@ -82,6 +82,12 @@ func (d *dirNode) kid(name string) inode {
 	return d.kids[name]
 }
 
+func (d *dirNode) hasKids() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.kids) > 0
+}
+
 func (d *dirNode) setKid(name string, n inode) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -100,10 +106,7 @@ func (d *dirNode) dropKid(name string, n *node) {
 // OnForget keeps the node while something below it is not done: the places of
 // staged files hang on the nodes of their directories.
 func (d *dirNode) OnForget() {
-	d.mu.Lock()
-	busy := len(d.kids) > 0
-	d.mu.Unlock()
-	if key, ok := d.key(); ok && (busy || d.fs.overlay.holds(key)) {
+	if key, ok := d.key(); ok && (d.hasKids() || d.fs.overlay.holds(key)) {
 		return
 	}
 	d.node.OnForget()

@@ -27,6 +27,7 @@ type dirHandle struct {
 	more    bool   // there are such rows
 	changes []named
 	edits   uint64 // FS.edits when changes and rows were taken
+	known   bool   // the kernel may know names from before this listing
 	given   trail  // the names at the offsets up to off
 	paused  bool   // the reply before ended with the page
 	last    entry  // the one given last
@@ -145,6 +146,7 @@ func (h *dirHandle) Lookup(ctx context.Context, name string, out *fuse.EntryOut)
 func (h *dirHandle) start(after string) error {
 	h.asked, h.rows, h.changes = after, nil, nil
 	h.edits = h.dir.fs.edits()
+	h.known = h.known || after != "" || h.dir.hasKids()
 	if key, ok := h.dir.key(); ok { // else it was removed, and is empty
 		h.changes = h.dir.fs.overlay.list(key, after)
 	}
@@ -169,7 +171,7 @@ func (h *dirHandle) page() error {
 	}
 	h.rows, h.more = f.overlay.visible(key, rows), more
 	h.dir.listed.Store(true)
-	if !more {
+	if !more && h.known { // names that come from the listing itself need no comparing
 		h.dir.notifyListed(rows)
 	}
 	if len(rows) > 0 {
