@@ -2,19 +2,21 @@ package cosapi
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// parse reads the document of a listing.
+// parse reads the document of a listing. The strings of its rows are parts of
+// one copy of the document: who keeps a few rows for long should clone them.
 func (d *listResult) parse(raw []byte) error {
-	s := &xmlScanner{rest: raw}
-	d.Contents = make([]listedObject, 0, bytes.Count(raw, []byte("<Contents>")))
+	s := &xmlScanner{rest: string(raw)}
+	d.Contents = slices.Grow(d.Contents, bytes.Count(raw, []byte("<Contents>")))
 	if err := s.root("ListBucketResult"); err != nil {
 		return err
 	}
-	return s.each(func(name []byte) (err error) {
-		switch string(name) {
+	return s.each(func(name string) (err error) {
+		switch name {
 		case "EncodingType":
 			d.EncodingType, err = s.text()
 		case "NextMarker":
@@ -34,8 +36,8 @@ func (d *listResult) parse(raw []byte) error {
 		case "IsTruncated":
 			d.IsTruncated, err = s.boolean()
 		case "CommonPrefixes":
-			err = s.each(func(name []byte) (err error) {
-				if string(name) == "Prefix" {
+			err = s.each(func(name string) (err error) {
+				if name == "Prefix" {
 					var prefix string
 					prefix, err = s.text()
 					d.CommonPrefixes = append(d.CommonPrefixes, prefix)
@@ -44,17 +46,16 @@ func (d *listResult) parse(raw []byte) error {
 			})
 		case "Contents":
 			d.Contents = append(d.Contents, listedObject{})
-			err = d.Contents[len(d.Contents)-1].parse(s, &d.Contents[max(len(d.Contents)-2, 0)])
+			err = d.Contents[len(d.Contents)-1].parse(s)
 		}
 		return err
 	})
 }
 
-// parse reads one row; before is the one before it, with which it shares what
-// they have in common.
-func (l *listedObject) parse(s *xmlScanner, before *listedObject) error {
-	return s.each(func(name []byte) (err error) {
-		switch string(name) {
+// parse reads one row.
+func (l *listedObject) parse(s *xmlScanner) error {
+	return s.each(func(name string) (err error) {
+		switch name {
 		case "Key":
 			l.Key, err = s.text()
 		case "LastModified":
@@ -62,13 +63,13 @@ func (l *listedObject) parse(s *xmlScanner, before *listedObject) error {
 		case "ETag":
 			l.ETag, err = s.text()
 		case "StorageClass":
-			l.StorageClass, err = s.textLike(before.StorageClass)
+			l.StorageClass, err = s.text()
 		case "RestoreStatus":
 			l.RestoreStatus, err = s.text()
 		case "Size":
 			l.Size, err = s.number()
 		case "Owner":
-			l.Owner, err = s.owner(before.Owner)
+			l.Owner, err = s.owner()
 		}
 		return err
 	})
@@ -82,13 +83,13 @@ func (s *xmlScanner) number() (int64, error) {
 	return strconv.ParseInt(strings.TrimSpace(text), 10, 64)
 }
 
-func (s *xmlScanner) owner(before Owner) (o Owner, err error) {
-	err = s.each(func(name []byte) (err error) {
-		switch string(name) {
+func (s *xmlScanner) owner() (o Owner, err error) {
+	err = s.each(func(name string) (err error) {
+		switch name {
 		case "ID":
-			o.ID, err = s.textLike(before.ID)
+			o.ID, err = s.text()
 		case "DisplayName":
-			o.DisplayName, err = s.textLike(before.DisplayName)
+			o.DisplayName, err = s.text()
 		}
 		return err
 	})

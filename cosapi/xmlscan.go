@@ -1,11 +1,11 @@
 package cosapi
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -13,10 +13,11 @@ import (
 // through it instead of encoding/xml, which makes 80 allocations of each row:
 // a bucket of a million keys would cost most of its time here. It knows no
 // namespaces, attributes or document types, and takes bytes that are not
-// UTF-8 as they are.
+// UTF-8 as they are. What it gives is part of the document wherever that can be,
+// so that a row is not an allocation for each of its fields.
 type xmlScanner struct {
-	rest  []byte
-	open  [][]byte // names of the open elements, as written
+	rest  string
+	open  []string // names of the open elements, as written
 	empty bool     // the last start tag closes itself: its end comes next
 	buf   []byte   // of text, used again by every call
 }
@@ -33,9 +34,8 @@ const (
 
 var errXML = errors.New("the document is not well-formed XML")
 
-// next gives the next token: the name without prefix of a start, the bytes of
-// a text, valid until the next call.
-func (s *xmlScanner) next() (scanToken, []byte, error) {
+// next gives the next token: the name without prefix of a start, or a text.
+func (s *xmlScanner) next() (scanToken, string, error) {
 	if s.empty {
 		s.empty = false
 		return s.pop()
@@ -49,26 +49,26 @@ func (s *xmlScanner) next() (scanToken, []byte, error) {
 			return s.nextEnd()
 		case kind != '!' && kind != '?':
 			return s.nextStart()
-		case bytes.HasPrefix(s.rest, []byte("<![CDATA[")):
+		case strings.HasPrefix(s.rest, "<![CDATA["):
 			text, err := s.cut(len("<![CDATA["), "]]>")
 			return scanText, text, err
 		}
 		if err := s.skipMarkup(); err != nil {
-			return scanEOF, nil, err
+			return scanEOF, "", err
 		}
 	}
 	if len(s.open) > 0 {
-		return scanEOF, nil, io.ErrUnexpectedEOF
+		return scanEOF, "", io.ErrUnexpectedEOF
 	}
-	return scanEOF, nil, nil
+	return scanEOF, "", nil
 }
 
 // skipMarkup passes what carries no content.
 func (s *xmlScanner) skipMarkup() (err error) {
 	switch {
-	case bytes.HasPrefix(s.rest, []byte("<!--")):
+	case strings.HasPrefix(s.rest, "<!--"):
 		_, err = s.cut(4, "-->")
-	case bytes.HasPrefix(s.rest, []byte("<?")):
+	case strings.HasPrefix(s.rest, "<?"):
 		_, err = s.cut(2, "?>")
 	default:
 		_, err = s.cut(2, ">")
@@ -77,41 +77,42 @@ func (s *xmlScanner) skipMarkup() (err error) {
 }
 
 // cut takes the bytes from start up to end, and passes both.
-func (s *xmlScanner) cut(start int, end string) ([]byte, error) {
-	body, rest, ok := bytes.Cut(s.rest[start:], []byte(end))
+func (s *xmlScanner) cut(start int, end string) (string, error) {
+	body, rest, ok := strings.Cut(s.rest[start:], end)
 	if !ok {
-		return nil, io.ErrUnexpectedEOF
+		return "", io.ErrUnexpectedEOF
 	}
 	s.rest = rest
 	return body, nil
 }
 
-func (s *xmlScanner) pop() (scanToken, []byte, error) {
+func (s *xmlScanner) pop() (scanToken, string, error) {
 	s.open = s.open[:len(s.open)-1]
-	return scanEnd, nil, nil
+	return scanEnd, "", nil
 }
 
 // nextEnd reads an end tag, which is nearly always spelled as short as can be.
-func (s *xmlScanner) nextEnd() (scanToken, []byte, error) {
+func (s *xmlScanner) nextEnd() (scanToken, string, error) {
 	if len(s.open) == 0 {
-		return scanEOF, nil, errXML
+		return scanEOF, "", errXML
 	}
 	want := s.open[len(s.open)-1]
-	if rest := s.rest[2:]; len(rest) > len(want) && rest[len(want)] == '>' && bytes.HasPrefix(rest, want) {
+	if rest := s.rest[2:]; len(rest) > len(want) && rest[len(want)] == '>' && strings.HasPrefix(rest, want) {
 		s.rest = rest[len(want)+1:]
 		return s.pop()
 	}
 	name, err := s.cut(2, ">")
-	if err != nil || !bytes.Equal(bytes.TrimRight(name, " \t\r\n"), want) {
-		return scanEOF, nil, errXML
+	if err != nil || strings.TrimRight(name, " \t\r\n") != want {
+		return scanEOF, "", errXML
 	}
 	return s.pop()
 }
 
 // plainName is the name of a tag that has letters and nothing else between its
 // brackets, as all of a listing have; b is what follows the first of them.
-func plainName(b []byte) []byte {
-	for i, c := range b {
+func plainName(b string) string {
+	for i := range len(b) {
+		c := b[i]
 		if c == '>' {
 			return b[:i]
 		}
@@ -119,12 +120,12 @@ func plainName(b []byte) []byte {
 			break
 		}
 	}
-	return nil
+	return ""
 }
 
 // nextStart reads a start tag. A > inside an attribute's quotes is not its end.
-func (s *xmlScanner) nextStart() (scanToken, []byte, error) {
-	if name := plainName(s.rest[1:]); len(name) > 0 {
+func (s *xmlScanner) nextStart() (scanToken, string, error) {
+	if name := plainName(s.rest[1:]); name != "" {
 		s.rest = s.rest[len(name)+2:]
 		s.open = append(s.open, name)
 		return scanStart, name, nil
@@ -141,25 +142,25 @@ func (s *xmlScanner) nextStart() (scanToken, []byte, error) {
 		case c == '>':
 			tag := s.rest[1:i]
 			s.rest = s.rest[i+1:]
-			tag, s.empty = bytes.CutSuffix(tag, []byte("/"))
+			tag, s.empty = strings.CutSuffix(tag, "/")
 			name := tag
-			if blank := bytes.IndexAny(tag, " \t\r\n"); blank >= 0 {
+			if blank := strings.IndexAny(tag, " \t\r\n"); blank >= 0 {
 				name = tag[:blank]
 			}
 			if len(name) == 0 {
-				return scanEOF, nil, errXML
+				return scanEOF, "", errXML
 			}
 			s.open = append(s.open, name)
-			return scanStart, name[bytes.IndexByte(name, ':')+1:], nil
+			return scanStart, name[strings.IndexByte(name, ':')+1:], nil
 		}
 	}
-	return scanEOF, nil, io.ErrUnexpectedEOF
+	return scanEOF, "", io.ErrUnexpectedEOF
 }
 
 // nextText reads up to the next tag.
-func (s *xmlScanner) nextText() (scanToken, []byte, error) {
+func (s *xmlScanner) nextText() (scanToken, string, error) {
 	text := s.rest
-	if i := bytes.IndexByte(text, '<'); i >= 0 {
+	if i := strings.IndexByte(text, '<'); i >= 0 {
 		text = text[:i]
 	}
 	s.rest = s.rest[len(text):]
@@ -167,26 +168,26 @@ func (s *xmlScanner) nextText() (scanToken, []byte, error) {
 	return scanText, text, err
 }
 
-// unescape resolves the references in text, into buf if there are any.
-func (s *xmlScanner) unescape(text []byte) ([]byte, error) {
-	if bytes.IndexByte(text, '&') < 0 {
+// unescape resolves the references in text.
+func (s *xmlScanner) unescape(text string) (string, error) {
+	if strings.IndexByte(text, '&') < 0 {
 		return text, nil
 	}
 	out := s.buf[:0]
 	for {
-		before, after, found := bytes.Cut(text, []byte("&"))
+		before, after, found := strings.Cut(text, "&")
 		out = append(out, before...)
 		if !found {
 			s.buf = out
-			return out, nil
+			return string(out), nil
 		}
-		name, rest, ok := bytes.Cut(after, []byte(";"))
+		name, rest, ok := strings.Cut(after, ";")
 		if !ok {
-			return nil, errXML
+			return "", errXML
 		}
 		var err error
-		if out, err = appendReference(out, string(name)); err != nil {
-			return nil, err
+		if out, err = appendReference(out, name); err != nil {
+			return "", err
 		}
 		text = rest
 	}
@@ -222,11 +223,7 @@ func appendReference(out []byte, name string) ([]byte, error) {
 
 // text reads the content of the element just started, up to its end; what is
 // nested in it is passed over.
-func (s *xmlScanner) text() (string, error) { return s.textLike("") }
-
-// textLike is text, but gives known itself if it reads the same: rows repeat
-// the storage class and the owner.
-func (s *xmlScanner) textLike(known string) (string, error) {
+func (s *xmlScanner) text() (string, error) {
 	depth := len(s.open)
 	var first string
 	for {
@@ -234,10 +231,8 @@ func (s *xmlScanner) textLike(known string) (string, error) {
 		switch {
 		case err != nil:
 			return "", err
-		case token == scanText && len(s.open) == depth && first == "" && string(data) == known:
-			first = known
 		case token == scanText && len(s.open) == depth:
-			first += string(data)
+			first += data
 		case token == scanEnd && len(s.open) < depth:
 			return first, nil
 		}
@@ -246,7 +241,7 @@ func (s *xmlScanner) textLike(known string) (string, error) {
 
 // each calls do for every element inside the one just started, with the
 // element open; do may read it, or leave it to be passed over.
-func (s *xmlScanner) each(do func(name []byte) error) error {
+func (s *xmlScanner) each(do func(name string) error) error {
 	depth := len(s.open)
 	for {
 		token, name, err := s.next()
@@ -273,12 +268,12 @@ func (s *xmlScanner) each(do func(name []byte) error) error {
 // for answers that repeat a key, which may hold characters that encoding/xml
 // refuses.
 func scanFields(raw []byte, root string, fields map[string]*string) error {
-	s := &xmlScanner{rest: raw}
+	s := &xmlScanner{rest: string(raw)}
 	if err := s.root(root); err != nil {
 		return err
 	}
-	return s.each(func(name []byte) (err error) {
-		if field, ok := fields[string(name)]; ok {
+	return s.each(func(name string) (err error) {
+		if field, ok := fields[name]; ok {
 			*field, err = s.text()
 		}
 		return err
@@ -292,7 +287,7 @@ func (s *xmlScanner) root(name string) error {
 		switch {
 		case err != nil:
 			return err
-		case token == scanStart && string(got) == name:
+		case token == scanStart && got == name:
 			return nil
 		case token == scanStart || token == scanEOF:
 			return fmt.Errorf("expected the element %s, found %q", name, got)
