@@ -45,7 +45,10 @@ func hasOpen(pid uint32, device, ino uint64) bool {
 	return false
 }
 
-// deviceOf is the device number of a mount, asked without a request to it.
+// deviceOf is the device number of a mount, asked without a request to it: a
+// process that is killed while it waits for itself never ends, for the kernel
+// waits for the answer and keeps /dev/fuse open (fuse_dev_do_read has given the
+// request away).
 func deviceOf(dir string) uint64 {
 	var st unix.Statx_t
 	if unix.Statx(unix.AT_FDCWD, dir, unix.AT_STATX_DONT_SYNC, unix.STATX_INO, &st) != nil {

@@ -50,21 +50,18 @@ func (f *FS) Mount(dir string, o MountOptions) (*Mount, error) {
 	if err := server.WaitMount(); err != nil {
 		return nil, fmt.Errorf("mounting at %s: %w", dir, err)
 	}
-	if err := raiseReadAhead(dir); err != nil {
+	device := deviceOf(dir)
+	if err := raiseReadAhead(device); err != nil {
 		f.log.Debug("the kernel's read-ahead stays as it is, so it reads in smaller pieces", "mountpoint", dir, "err", err)
 	}
-	f.device.Store(deviceOf(dir))
+	f.device.Store(device)
 	return m, nil
 }
 
 // raiseReadAhead makes READs as large as maxWrite, which halves the cost of
 // reading through the daemon (design.md 4.1). Only root may.
-func raiseReadAhead(dir string) error {
-	var st unix.Stat_t
-	if err := unix.Stat(dir, &st); err != nil {
-		return err
-	}
-	bdi := fmt.Sprintf("/sys/class/bdi/%d:%d/read_ahead_kb", unix.Major(st.Dev), unix.Minor(st.Dev))
+func raiseReadAhead(device uint64) error {
+	bdi := fmt.Sprintf("/sys/class/bdi/%d:%d/read_ahead_kb", unix.Major(device), unix.Minor(device))
 	return os.WriteFile(bdi, []byte(strconv.Itoa(readAheadKiB)), 0)
 }
 

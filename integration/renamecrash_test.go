@@ -41,6 +41,9 @@ func TestRenameKilled(t *testing.T) {
 			fault.Op, fault.Skip = "DeleteMultipleObjects", random.IntN(objects/1000+1)
 		}
 		k.kill(from, to, fault)
+		for range random.IntN(3) { // and while the next mount puts it right
+			k.killRecovery(costest.Fault{Skip: random.IntN(4), ResetBefore: random.IntN(2) == 0})
+		}
 		if k.check() == to {
 			from, to = to, from
 		}
@@ -96,8 +99,36 @@ func (k *killed) kill(from, to string, at costest.Fault) {
 	err = os.Rename(filepath.Join(k.dir, from), filepath.Join(k.dir, to))
 	k.t.Logf("rename %s to %s: %v", from, to, err)
 	_ = syscall.Kill(pid, syscall.SIGKILL) // it was quicker than expected
-	require.Eventually(k.t, func() bool { return syscall.Kill(pid, 0) != nil }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(k.t, func() bool { return ended(pid) }, 10*time.Second, 5*time.Millisecond)
 	k.server.Faults.Clear()
+}
+
+// killRecovery mounts, and kills the program at a request of the recovery, or
+// when the mount answers.
+func (k *killed) killRecovery(at costest.Fault) {
+	k.t.Helper()
+	var once sync.Once
+	at.OnHit = func(r *cosserver.Request) {
+		once.Do(func() {
+			k.t.Logf("recovery killed at request %d, %s %s, carried out: %v", at.Skip, r.Op, r.Key, !at.ResetBefore)
+			_ = syscall.Kill(k.daemon(), syscall.SIGKILL)
+		})
+	}
+	k.server.Faults.Add(at)
+	out, err := k.cosfs("mount", bucket, k.dir, "--endpoint", k.url, "--cache-dir", k.cache)
+	k.t.Logf("mount: %v %s", err, out)
+	k.server.Faults.Clear()
+	if err == nil {
+		pid := k.daemon()
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+		require.Eventually(k.t, func() bool { return ended(pid) }, 10*time.Second, 5*time.Millisecond)
+	}
+}
+
+// ended says that a process has ended, be it that nobody has waited for it yet.
+func ended(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err != nil || strings.Contains(string(stat), ") Z ")
 }
 
 // clearAttrs makes each rename ask for headers and ACLs again.

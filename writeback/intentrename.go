@@ -176,8 +176,8 @@ func (r *Rename) Done() error {
 	if r.over {
 		return os.ErrClosed
 	}
-	if err := ignoreMissing(os.Remove(r.path())); err != nil {
-		return fmt.Errorf("stage: %w", err)
+	if err := r.stage.retire(r.path(), false); err != nil {
+		return err
 	}
 	r.over = true
 	r.stage.forgetRename(r)
