@@ -71,7 +71,17 @@ state() { # DIR
 
 func TestPrograms(t *testing.T) {
 	m := newBox(t).mount()
-	for name, script := range map[string]string{
+	for _, scripts := range []map[string]string{treeScripts(), fileScripts()} {
+		for name, script := range scripts {
+			t.Run(name, func(t *testing.T) { m.script(t, makeSource+script) })
+		}
+	}
+	m.down()
+}
+
+// treeScripts work on trees of files.
+func treeScripts() map[string]string {
+	return map[string]string{
 		"git": `
 			makesource $LOCAL/src
 			git -c init.defaultBranch=main init -q $LOCAL/src
@@ -100,6 +110,13 @@ func TestPrograms(t *testing.T) {
 			diff <(state src) <(state copy)
 			cp -a src $LOCAL/copy
 			diff <(state src) <(state $LOCAL/copy)`,
+	}
+}
+
+// fileScripts work on single files, and rely on what an editor, a compiler or a
+// database does with them.
+func fileScripts() map[string]string {
+	return map[string]string{
 		"sqlite": `
 			for mode in delete wal; do
 				f=$mode.db
@@ -157,10 +174,7 @@ func TestPrograms(t *testing.T) {
 			done
 			cmp $LOCAL/r f; truncate -s 5M f $LOCAL/r; truncate -s 12M f $LOCAL/r; cmp $LOCAL/r f
 			cp --sparse=always f g; cmp f g; rm f; cmp $LOCAL/r g`,
-	} {
-		t.Run(name, func(t *testing.T) { m.script(t, makeSource+script) })
 	}
-	m.down()
 }
 
 // rsync -a transfers nothing the second time, and knows the attributes that it
