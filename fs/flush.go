@@ -59,8 +59,11 @@ func (n *fileNode) nameless() bool {
 // leaves the rest to the stage.
 func (n *fileNode) storeSoon() error {
 	key, release, ok, err := n.claim()
-	if err != nil || !ok {
+	if err != nil {
 		return err
+	}
+	if !ok {
+		return n.storeBeside()
 	}
 	defer release()
 	staged := n.stagedNow()

@@ -55,13 +55,11 @@ func (h *fileHandle) Write(ctx context.Context, data []byte, off int64) (uint32,
 		return 0, n.fail("write", err)
 	}
 	count, err := staged.WriteAt(n.fs.ctx, data, off)
-	if count > 0 {
+	if count > 0 { // what there was room for is written; the next write is told why there is no more (write(2))
 		n.changed(ctx, staged)
+		return uint32(count), 0
 	}
-	if err != nil {
-		return uint32(count), n.fail("write", err)
-	}
-	return uint32(count), 0
+	return 0, n.fail("write", err)
 }
 
 // Release ends the handle. It comes after the last close, asynchronously, so

@@ -3,20 +3,42 @@ package fs
 import (
 	"errors"
 	"os"
+	"sync"
 
 	"cosfs/cosapi"
 	"cosfs/writeback"
 )
 
 // store returns when COS has what was written. It is what close(2) and
-// fsync(2) wait for. A file without a name has nowhere to be stored.
+// fsync(2) wait for. A file that was removed has nowhere to be stored.
 func (n *fileNode) store() error {
 	key, release, ok, err := n.claim()
-	if err != nil || !ok {
+	if err != nil {
 		return err
+	}
+	if !ok {
+		return n.storeBeside()
 	}
 	defer release()
 	return n.storeClaimed(key)
+}
+
+// storeBeside stores what was written after somebody else has taken the name
+// (lost): it goes where the rest of ours is, and the program hears again that
+// this is not the file it has opened.
+func (n *fileNode) storeBeside() error {
+	n.lock()
+	staged, kept := n.staged, n.keptLocked()
+	n.mu.Unlock()
+	if !kept {
+		return nil
+	}
+	info, err := staged.Store(n.fs.ctx)
+	if err != nil {
+		return err
+	}
+	n.fs.names.Learn(info)
+	return &writeback.ConflictError{Key: n.name, Kept: info.Key}
 }
 
 // storeClaimed is store for a caller who holds the claim of the key.
@@ -125,12 +147,13 @@ func (n *fileNode) leaveOverlayLocked() {
 // the content is safe on the local disk; it is tried to be stored all the same.
 func (n *fileNode) storeLater(staged *writeback.File) error {
 	n.fs.later.Add(1)
+	told := sync.OnceFunc(n.fs.later.Done)
 	err := staged.StoreLater(func(info cosapi.Object, err error) {
-		defer n.fs.later.Done()
+		defer told()
 		n.storedLater(staged, info, err)
 	})
-	if errors.Is(err, os.ErrClosed) { // removed meanwhile; nobody will be told
-		n.fs.later.Done()
+	if errors.Is(err, os.ErrClosed) { // removed meanwhile, perhaps before anybody could be told
+		told()
 		return nil
 	}
 	return err

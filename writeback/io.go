@@ -2,10 +2,13 @@ package writeback
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // ReadAt reads as io.ReaderAt does: bytes written here from the data file, the
@@ -109,7 +112,7 @@ func (f *File) WriteAt(ctx context.Context, p []byte, off int64) (int, error) {
 		return 0, err
 	}
 	defer f.mu.Unlock()
-	n, err := f.data.WriteAt(p, off)
+	n, err := writeAt(f.data, p, off)
 	if n > 0 {
 		f.wroteLocked(off, off+int64(n))
 	}
@@ -117,6 +120,30 @@ func (f *File) WriteAt(ctx context.Context, p []byte, off int64) (int, error) {
 		return n, fmt.Errorf("stage: %w", err)
 	}
 	return n, nil
+}
+
+// writeAt is file.WriteAt, which says 0 of a write that was made in part before
+// the disk was full. What is in the data file and not known to be there would
+// show through a later hole.
+func writeAt(file *os.File, p []byte, off int64) (n int, err error) {
+	conn, err := file.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	ctlErr := conn.Control(func(fd uintptr) {
+		for n < len(p) && err == nil {
+			var m int
+			m, err = unix.Pwrite(int(fd), p[n:], off+int64(n))
+			n += max(m, 0)
+			if m == 0 {
+				err = io.ErrShortWrite
+			}
+			if errors.Is(err, unix.EINTR) {
+				err = nil
+			}
+		}
+	})
+	return n, errors.Join(err, ctlErr)
 }
 
 // maxSize is the largest object (cos-api.md 3.0.5: 50,000 GB), bytes.
