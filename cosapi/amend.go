@@ -10,8 +10,16 @@ import (
 type trial struct {
 	attempt int         // from 1
 	creds   Credentials // of the last attempt
+	silent  time.Time   // when the first attempt that failed last moved a byte; zero: none has failed
 	// The corrections made already: each is made once.
 	clockSet, tokenSet bool
+}
+
+// failed notes the first failure, after a byte was last moved at that time.
+func (t *trial) failed(moved time.Time) {
+	if t.silent.IsZero() {
+		t.silent = moved
+	}
 }
 
 // amend removes the cause of a refusal, if it is on our side: a wrong clock

@@ -33,6 +33,10 @@ type Config struct {
 	HTTP          *http.Client  // nil: an own one, tuned for many large bodies
 	MaxAttempts   int           // of one request, 0: 5
 	AnswerTimeout time.Duration // without a byte in either direction, 0: 60 s; Copy and Complete have 20 min
+	// Deadline bounds how long a call goes on without a byte from or to the
+	// endpoint, over all its attempts; 0: only AnswerTimeout and MaxAttempts
+	// do. Copy and Complete are waited for as above, once.
+	Deadline time.Duration
 
 	Observe func(Call)       // called after every attempt, from the caller's goroutine; nil: nobody
 	Log     *slog.Logger     // nil: silent

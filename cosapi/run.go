@@ -36,7 +36,11 @@ func (c *Client) run(ctx context.Context, r *request) error {
 		if !failed.Kind.worthRetrying() || failed.hint.permanent || t.attempt >= c.cfg.MaxAttempts {
 			return failed
 		}
-		if err := sleep(ctx, c.retry.delay(t.attempt, failed.hint.after)); err != nil {
+		delay := c.retry.delay(t.attempt, failed.hint.after)
+		if c.cfg.Deadline > 0 && time.Since(t.silent)+delay >= c.cfg.Deadline {
+			return failed
+		}
+		if err := sleep(ctx, delay); err != nil {
 			return c.contextError(ctx, r, failed)
 		}
 	}
@@ -59,25 +63,36 @@ func (c *Client) attempt(ctx context.Context, r *request, t *trial) *Error {
 	t.creds = creds
 	start := time.Now()
 	call := Call{Op: r.op, Key: r.key, Attempt: t.attempt}
-	ans, failed := c.send(ctx, r, creds, &call)
+	watched, dog := newWatchdog(ctx, c.patience(r, t))
+	ans, failed := c.send(ctx, watched, dog, r, creds, &call)
 	if failed == nil {
 		failed = c.receive(ctx, r, ans)
 	}
 	if failed != nil {
 		call.Err = failed
+		t.failed(dog.moved())
 	}
 	call.Duration = time.Since(start)
 	c.report(ctx, call)
 	return failed
 }
 
-// send gets the header of an answer, whatever its status.
-func (c *Client) send(ctx context.Context, r *request, creds Credentials, call *Call) (*answer, *Error) {
-	timeout := c.cfg.AnswerTimeout
-	if r.timeout != 0 {
-		timeout = r.timeout
+// patience is how long an attempt may be silent.
+func (c *Client) patience(r *request, t *trial) time.Duration {
+	switch {
+	case r.timeout != 0:
+		return r.timeout
+	case c.cfg.Deadline == 0:
+		return c.cfg.AnswerTimeout
+	case t.silent.IsZero():
+		return min(c.cfg.AnswerTimeout, c.cfg.Deadline)
 	}
-	watched, dog := newWatchdog(ctx, timeout)
+	return max(0, min(c.cfg.AnswerTimeout, c.cfg.Deadline-time.Since(t.silent)))
+}
+
+// send gets the header of an answer, whatever its status. The attempt runs
+// under watched, which is ctx with the watchdog.
+func (c *Client) send(ctx, watched context.Context, dog *watchdog, r *request, creds Credentials, call *Call) (*answer, *Error) {
 	if r.body != nil {
 		if err := r.body.rewind(dog.kick); err != nil {
 			dog.stop()

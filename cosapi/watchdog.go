@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,21 +15,30 @@ type watchdog struct {
 	timer   *time.Timer
 	timeout time.Duration
 	cancel  context.CancelCauseFunc
+	last    atomic.Int64 // when a byte was moved last, in Unix nanoseconds
 }
 
 // newWatchdog starts one. The attempt runs under the context it returns.
 func newWatchdog(ctx context.Context, timeout time.Duration) (context.Context, *watchdog) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	silence := fmt.Errorf("nothing was heard for %v", timeout)
-	return ctx, &watchdog{
+	w := &watchdog{
 		timer:   time.AfterFunc(timeout, func() { cancel(silence) }),
 		timeout: timeout,
 		cancel:  cancel,
 	}
+	w.last.Store(time.Now().UnixNano())
+	return ctx, w
 }
 
 // kick starts the waiting time anew.
-func (w *watchdog) kick() { w.timer.Reset(w.timeout) }
+func (w *watchdog) kick() {
+	w.timer.Reset(w.timeout)
+	w.last.Store(time.Now().UnixNano())
+}
+
+// moved is when the attempt has last moved a byte; it began with one.
+func (w *watchdog) moved() time.Time { return time.Unix(0, w.last.Load()) }
 
 // pause stops the time while nobody waits, between the reads of a caller.
 func (w *watchdog) pause() { w.timer.Stop() }

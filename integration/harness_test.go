@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -59,6 +60,8 @@ type box struct {
 	key  string
 	sdk  *cos.Client
 	stop func() // ends the server
+
+	server *os.Process // of `cosfs serve`
 }
 
 // newBox starts `cosfs serve` with further flags and makes the bucket with the official SDK.
@@ -87,7 +90,9 @@ func (b *box) serve(flags ...string) {
 	out, err := cmd.StdoutPipe()
 	require.NoError(b.t, err)
 	require.NoError(b.t, cmd.Start())
+	b.server = cmd.Process
 	b.stop = sync.OnceFunc(func() {
+		_ = cmd.Process.Signal(syscall.SIGCONT) // a test may have stopped it
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
 	})
@@ -139,6 +144,20 @@ func (b *box) newSDK() *cos.Client {
 	return cos.NewClient(&cos.BaseURL{BucketURL: bucketURL}, &http.Client{
 		Transport: &cos.AuthorizationTransport{SecretID: b.id, SecretKey: b.key, Transport: transport},
 	})
+}
+
+// object is what COS has of a key.
+func (b *box) object(key string) (string, bool) {
+	b.t.Helper()
+	answer, err := b.sdk.Object.Get(b.t.Context(), key, nil)
+	if cos.IsNotFoundError(err) {
+		return "", false
+	}
+	require.NoError(b.t, err)
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(b.t, err)
+	return string(body), true
 }
 
 // mounted is one mount by the program.

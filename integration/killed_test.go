@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -15,7 +14,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	cos "github.com/tencentyun/cos-go-sdk-v5"
 )
 
 var (
@@ -117,20 +115,6 @@ func (k *killing) check(f *killFile, kept []string) {
 	if exists {
 		f.acked = &has
 	}
-}
-
-// object is what COS has of a key.
-func (k *killing) object(key string) (string, bool) {
-	k.t.Helper()
-	answer, err := k.sdk.Object.Get(k.t.Context(), key, nil)
-	if cos.IsNotFoundError(err) {
-		return "", false
-	}
-	require.NoError(k.t, err)
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	require.NoError(k.t, err)
-	return string(body), true
 }
 
 // kept are the keys of which the mount says that it keeps something.

@@ -29,6 +29,7 @@ type mountConfig struct {
 	uid, gid                         uint32
 	fileMode, dirMode, umask         permBits
 	attrTTL, negativeTTL             time.Duration
+	deadline                         time.Duration // of an endpoint that is silent
 	attrs                            attrMode
 	names                            nameMode
 
@@ -87,6 +88,8 @@ func (c *mountConfig) register(f *pflag.FlagSet) {
 	f.Var(&c.memory, "memory", "bytes of memory for transfers, and for content while the disk of --cache-dir fails")
 	f.Var(&c.partSize, "part-size", "content above this size is uploaded in parts of it")
 	f.IntVar(&c.parallel, "parallel", 8, "transfers at once, in each direction")
+	f.DurationVar(&c.deadline, "deadline", 2*time.Minute, "how long a request to an endpoint that does not answer is repeated before programs get EIO; "+
+		"uploads are tried again in the background")
 	f.StringVar(&c.writeback, "writeback", writebackClose, "what close(2) waits for: close (COS has the file) or async (the local disk has it)")
 	f.StringVar(&c.storageClass, "storage-class", "", "storage `class` of new objects (default the bucket's)")
 	f.StringVar(&c.acl, "acl", "", "canned `ACL` of new objects (default the bucket's)")
@@ -116,6 +119,7 @@ const (
 	minPartSize = 1 << 20 // COS refuses smaller parts (cos-api.md 3.5)
 	maxPartSize = 5 << 30
 	minMemory   = 16 << 20
+	minDeadline = time.Second
 )
 
 // check refuses what cannot work and completes what is left open.
@@ -138,6 +142,8 @@ func (c *mountConfig) check() error {
 		return fail(exitUsage, "--writeback %q is neither close nor async", c.writeback)
 	case c.attrTTL < 0 || c.negativeTTL < 0:
 		return fail(exitUsage, "--attr-ttl and --negative-ttl cannot be negative")
+	case c.deadline < minDeadline:
+		return fail(exitUsage, "--deadline %v is less than %v, in which an endpoint may well answer", c.deadline, minDeadline)
 	case !slices.Contains(cannedACLs, c.acl):
 		return fail(exitUsage, "--acl %q is not one of %s", c.acl, strings.Join(cannedACLs[1:], ", "))
 	case !storageClassName.MatchString(c.storageClass):

@@ -50,7 +50,7 @@ func (t target) place(bucket string) place {
 func (t target) client(c *mountConfig, log *slog.Logger) (*cosapi.Client, error) {
 	cfg := cosapi.Config{
 		Endpoint: t.endpoint, Region: t.region, Bucket: c.source.bucket, PathStyle: t.pathStyle,
-		AnswerTimeout: c.answerTimeout, Log: log,
+		AnswerTimeout: c.answerTimeout, Deadline: c.deadline, Log: log,
 	}
 	if c.retries > 0 {
 		cfg.MaxAttempts = c.retries + 1
