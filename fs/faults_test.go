@@ -134,3 +134,45 @@ func TestStoreFailsThenSucceeds(t *testing.T) {
 	}, 10*time.Second, 10*time.Millisecond)
 	require.Equal(t, "body", w.get("f"))
 }
+
+// A file that is being replaced when the staging disk fills up stays what it
+// was: close says ENOSPC, and the half that was written is dropped.
+func TestFullDiskKeepsOldVersion(t *testing.T) {
+	small := filepath.Join(t.TempDir(), "small")
+	require.NoError(t, os.Mkdir(small, 0o700))
+	require.NoError(t, unix.Mount("tmpfs", small, "tmpfs", 0, "size=4m"))
+	t.Cleanup(func() { require.NoError(t, unix.Unmount(small, unix.MNT_DETACH)) })
+	w := newWorld(t, func(p *parts) { p.stage.Dir, p.stage.FreeFloor = filepath.Join(small, "stage"), -1 })
+	w.write("f", "the old version")
+
+	f, err := os.OpenFile(w.path("f"), os.O_WRONLY|os.O_TRUNC, 0)
+	require.NoError(t, err)
+	_, err = f.Write(make([]byte, 16<<20))
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	require.ErrorIs(t, f.Sync(), syscall.ENOSPC)
+	require.ErrorIs(t, f.Close(), syscall.ENOSPC)
+	require.Equal(t, "the old version", w.get("f"))
+	require.Eventually(t, func() bool {
+		body, err := os.ReadFile(w.path("f"))
+		return err == nil && string(body) == "the old version"
+	}, 5*time.Second, 5*time.Millisecond, "once the last handle is released")
+	require.Eventually(t, func() bool { return os.WriteFile(w.path("f"), []byte("room again"), 0o644) == nil }, 5*time.Second, 5*time.Millisecond)
+	require.Equal(t, "room again", w.get("f"))
+}
+
+// What was refused for lack of room and is written later counts.
+func TestFullDiskThenRoom(t *testing.T) {
+	m := newModel(t, false)
+	m.world.write("a", "the old version")
+	f, err := os.OpenFile(m.path("a"), os.O_WRONLY|os.O_TRUNC, 0)
+	require.NoError(t, err)
+	require.NoError(t, m.fillDisk())
+	body := []byte(strings.Repeat("new", 5000))
+	_, err = f.WriteAt(body, 0)
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	require.NoError(t, os.Remove(m.disk+"/filler"))
+	_, err = f.WriteAt(body, 0)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	require.Equal(t, string(body), m.get("a"))
+}

@@ -38,6 +38,7 @@ type fileNode struct {
 	gone             bool // it has no name (any more): nothing is stored
 	linkable         bool // it never had one, and may be given one (O_TMPFILE)
 	written          bool // the times are those of a write, nobody has set them
+	replacing        replacing
 	// timeless is the staged file that was told to send no times: see changed.
 	timeless *writeback.File
 }
@@ -111,6 +112,7 @@ func (n *fileNode) Open(ctx context.Context, flags uint32) (fusefs.FileHandle, u
 		if err := n.truncate(ctx, 0); err != nil {
 			return nil, 0, n.fail("open", err)
 		}
+		n.wasCut()
 	}
 	h := n.newHandle(ctx, flags)
 	return h, h.fuseFlags(), 0

@@ -22,6 +22,9 @@ func (h *fileHandle) Flush(ctx context.Context) syscall.Errno {
 		return 0
 	}
 	n := h.node
+	if err := n.lacking(); err != nil {
+		return n.fail("close", err)
+	}
 	switch {
 	case h.closesAgain(ctx):
 		return n.fail("close", n.promise())
@@ -33,6 +36,9 @@ func (h *fileHandle) Flush(ctx context.Context) syscall.Errno {
 
 // Fsync waits for COS in either mode.
 func (h *fileHandle) Fsync(ctx context.Context, _ uint32) syscall.Errno {
+	if err := h.node.lacking(); err != nil {
+		return h.node.fail("fsync", err)
+	}
 	return h.node.fail("fsync", h.node.fs.wait(ctx, h.node.store))
 }
 

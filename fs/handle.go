@@ -57,8 +57,10 @@ func (h *fileHandle) Write(ctx context.Context, data []byte, off int64) (uint32,
 	count, err := staged.WriteAt(n.fs.ctx, data, off)
 	if count > 0 { // what there was room for is written; the next write is told why there is no more (write(2))
 		n.changed(ctx, staged)
+		n.wrote(off, int64(count))
 		return uint32(count), 0
 	}
+	n.refused(off, err)
 	return 0, n.fail("write", err)
 }
 
@@ -86,8 +88,13 @@ func (n *fileNode) closed(writer bool) (orphan *writeback.File) {
 	if n.gone && n.handles == 0 && !n.keptLocked() {
 		orphan, n.staged = n.staged, nil
 	}
+	half := n.replacing.lacks && n.handles == 0
 	n.mu.Unlock()
-	n.finish()
+	if half {
+		n.giveBack()
+	} else {
+		n.finish()
+	}
 	return orphan
 }
 

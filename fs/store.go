@@ -84,6 +84,7 @@ func (n *fileNode) settle(staged *writeback.File, info cosapi.Object) {
 	sent := staged.Options() // with what was changed while it was sent
 	info.Attrs = sent.Attrs
 	n.info, n.confirmed = info, n.fs.now()
+	n.replacing = replacing{}
 	n.fs.written(info, sent)
 	if _, ok := sent.Meta[metaMtime]; !ok && !staged.Dirty() { // it has the times of the object: see putOptionsLocked
 		n.attr.mtime, n.attr.ctime = info.Modified, info.Modified

@@ -97,9 +97,10 @@ const (
 const idLen = 16
 
 const (
-	defaultPart  = 8 << 20
-	defaultFloor = 256 << 20
-	defaultOwed  = 8 << 30
+	defaultPart = 8 << 20
+	// DefaultFreeFloor is Config.FreeFloor when that is 0, in bytes.
+	DefaultFreeFloor = 256 << 20
+	defaultOwed      = 8 << 30
 )
 
 // fill replaces zero values and refuses what cannot work.
@@ -117,7 +118,7 @@ func (c *Config) fill() error {
 		c.Parallel = 8
 	}
 	if c.FreeFloor == 0 {
-		c.FreeFloor = defaultFloor
+		c.FreeFloor = DefaultFreeFloor
 	}
 	if c.MaxOwed == 0 {
 		c.MaxOwed = defaultOwed

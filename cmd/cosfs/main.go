@@ -66,7 +66,7 @@ func newRoot(p *program) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fail(exitUsage, "%v; %s --help lists the flags", err, cmd.CommandPath())
 	})
-	root.AddCommand(newMount(p), newUmount(p), newStatus(p), newServe(p), newVersion(p))
+	root.AddCommand(newMount(p), newUmount(p), newStatus(p), newFsck(p), newServe(p), newVersion(p))
 	root.AddCommand(newBucket(p), newObject(p))
 	return root
 }

@@ -1,12 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
+
+	"cosfs/writeback"
 )
 
 func newMount(p *program) *cobra.Command {
@@ -83,12 +89,36 @@ func (p *program) prepareMount(ctx context.Context, c *mountConfig, flags *pflag
 		return err
 	}
 	if c.local != "" {
-		return checkOutside("the directory of --local", c.local, c.mountpoint)
+		if err := checkOutside("the directory of --local", c.local, c.mountpoint); err != nil {
+			return err
+		}
 	}
 	if c.readyFD != 0 {
-		return nil // the parent has asked the bucket
+		return nil // the parent has asked the bucket, and warned
+	}
+	if text := lowSpace(c); text != "" {
+		fmt.Fprintln(p.stderr, "cosfs: warning:", text)
+	}
+	if c.local != "" {
+		return nil
 	}
 	return p.askBucket(ctx, c)
+}
+
+// lowSpace says what is wrong with the disk of the cache directory, if writing
+// would fail from the start. It exists or is about to be made.
+func lowSpace(c *mountConfig) string {
+	var st unix.Statfs_t
+	dir := c.cacheDir
+	for unix.Statfs(dir, &st) != nil && dir != filepath.Dir(dir) {
+		dir = filepath.Dir(dir)
+	}
+	free, floor := int64(st.Bavail)*st.Bsize, cmp.Or(int64(c.diskFree), writeback.DefaultFreeFloor)
+	if free >= floor {
+		return ""
+	}
+	return fmt.Sprintf("the disk of %s has %d MiB free, and %d MiB are kept free: until there is room, writing fails with ENOSPC; free some, or give another --cache-dir",
+		c.cacheDir, free>>20, floor>>20)
 }
 
 // askBucket is the one request of the parent.
