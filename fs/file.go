@@ -39,6 +39,7 @@ type fileNode struct {
 	linkable         bool // it never had one, and may be given one (O_TMPFILE)
 	written          bool // the times are those of a write, nobody has set them
 	replacing        replacing
+	displaced        *writeback.ConflictError // somebody else has the name (lost); what every close says then
 	// timeless is the staged file that was told to send no times: see changed.
 	timeless *writeback.File
 }

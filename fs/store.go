@@ -24,21 +24,23 @@ func (n *fileNode) store() error {
 }
 
 // storeBeside stores what was written after somebody else has taken the name
-// (lost): it goes where the rest of ours is, and the program hears again that
-// this is not the file it has opened.
+// (lost): it goes where the rest of ours is. The program hears that this is not
+// the file it has opened, also if the stage has found out and not this call.
 func (n *fileNode) storeBeside() error {
 	n.lock()
-	staged, kept := n.staged, n.keptLocked()
+	staged, kept, displaced := n.staged, n.keptLocked(), n.displaced
 	n.mu.Unlock()
-	if !kept {
+	if displaced == nil {
 		return nil
 	}
-	info, err := staged.Store(n.fs.ctx)
-	if err != nil {
-		return err
+	if kept {
+		info, err := staged.Store(n.fs.ctx)
+		if err != nil {
+			return err
+		}
+		n.fs.names.Learn(info)
 	}
-	n.fs.names.Learn(info)
-	return &writeback.ConflictError{Key: n.name, Kept: info.Key}
+	return displaced
 }
 
 // storeClaimed is store for a caller who holds the claim of the key.
@@ -63,8 +65,8 @@ func (n *fileNode) storeClaimed(key string) error {
 	n.fs.markPosix(a)
 
 	info, err := staged.Store(n.fs.ctx)
-	if errors.Is(err, writeback.Conflict) {
-		n.lost(staged, info)
+	if conflict := new(writeback.ConflictError); errors.As(err, &conflict) {
+		n.lost(staged, info, conflict)
 	}
 	if err != nil {
 		return err
@@ -170,12 +172,13 @@ func (n *fileNode) leave(staged *writeback.File) {
 // storedLater is called by the stage for a file that was closed before COS
 // had it.
 func (n *fileNode) storedLater(staged *writeback.File, info cosapi.Object, err error) {
+	conflict := new(writeback.ConflictError)
 	switch {
 	case err == nil:
 		n.settle(staged, info)
 	case errors.Is(err, os.ErrClosed): // removed, or the stage is closing
-	case errors.Is(err, writeback.Conflict):
-		n.lost(staged, info)
+	case errors.As(err, &conflict):
+		n.lost(staged, info, conflict)
 		n.fs.log.Error("somebody else has stored this name meanwhile; both are kept", "key", n.name, "err", err)
 	default:
 		n.fs.log.Error("file not stored; it stays in the stage for the next mount", "key", n.label(), "err", err)
@@ -186,7 +189,7 @@ func (n *fileNode) storedLater(staged *writeback.File, info cosapi.Object, err e
 // meanwhile: it is theirs, the next lookup finds it. Open handles go on with
 // ours, which is in the bucket under another key, info, or else stays in the
 // stage.
-func (n *fileNode) lost(staged *writeback.File, info cosapi.Object) {
+func (n *fileNode) lost(staged *writeback.File, info cosapi.Object, conflict *writeback.ConflictError) {
 	key, named := n.key()
 	dir, name, placed := n.place()
 	n.fs.tree.Lock()
@@ -198,6 +201,7 @@ func (n *fileNode) lost(staged *writeback.File, info cosapi.Object) {
 	}
 	n.superseded.Store(true)
 	n.gone = true
+	n.displaced = conflict
 	var orphan *writeback.File
 	if n.handles == 0 && n.ending == nil && info.ETag != "" {
 		orphan, n.staged = n.staged, nil
