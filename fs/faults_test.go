@@ -159,20 +159,3 @@ func TestFullDiskKeepsOldVersion(t *testing.T) {
 	require.Eventually(t, func() bool { return os.WriteFile(w.path("f"), []byte("room again"), 0o644) == nil }, 5*time.Second, 5*time.Millisecond)
 	require.Equal(t, "room again", w.get("f"))
 }
-
-// What was refused for lack of room and is written later counts.
-func TestFullDiskThenRoom(t *testing.T) {
-	m := newModel(t, false)
-	m.world.write("a", "the old version")
-	f, err := os.OpenFile(m.path("a"), os.O_WRONLY|os.O_TRUNC, 0)
-	require.NoError(t, err)
-	require.NoError(t, m.fillDisk())
-	body := []byte(strings.Repeat("new", 5000))
-	_, err = f.WriteAt(body, 0)
-	require.ErrorIs(t, err, syscall.ENOSPC)
-	require.NoError(t, os.Remove(m.disk+"/filler"))
-	_, err = f.WriteAt(body, 0)
-	require.NoError(t, err)
-	require.NoError(t, f.Close())
-	require.Equal(t, string(body), m.get("a"))
-}
