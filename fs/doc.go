@@ -23,7 +23,11 @@
 // again. A version may look foreign while our own operation that made it is
 // under way, so the lookup that meets one claims the key and asks again. A file
 // whose name somebody else has taken (lost) or that was removed (orphan) has no
-// parent any more, and is never stored again.
+// parent any more. A removed one is never stored again; of one that was lost,
+// what is written later goes to the key of its conflict file, and every close
+// and fsync says ESTALE (displaced), for the stage may have found out before.
+// A version that is being replaced when the local disk fills up is not stored
+// by half: see full.go.
 //
 // # Names
 //

@@ -76,7 +76,9 @@
 // many bodies of 8 MiB, and 1 MiB for each that is filled from its base.
 //
 // A disk is not filled beyond Config.FreeFloor, neither by writers nor by what
-// is copied from a base; Config.MakeRoom is asked first. Uploads go on when
+// is copied from a base; Config.MakeRoom is asked first. A write that the disk
+// cuts short counts as far as it came (writeAt): bytes in the data file that
+// local does not know of would be taken for part of a hole. Uploads go on when
 // records cannot be written: they are what makes room.
 //
 // # Crash rules
@@ -93,7 +95,8 @@
 // aside/ with its data, and nothing is deleted there; what can be decoded is
 // listed by Kept. Any other error, a newer format among them, fails Open, and
 // all stays where it is. The data file is cut to what the record says. Check
-// verifies all invariants of the directory.
+// verifies all invariants of the directory, and Inspect reads one that is not
+// open here, for cosfs fsck.
 //
 // A crash after a request that makes an object and before the removal of the
 // record leaves an owed record of a stored file, perhaps one that was promised
