@@ -1,6 +1,7 @@
 package cosapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,6 +107,9 @@ func (u *partsUpload) complete(ctx context.Context) (Uploaded, error) {
 	case err != nil:
 		return u.done(Object{}), u.failed(err)
 	}
+	// The answer does not say it (cos-api.md 3.0.2), but an upload of another
+	// class would not have been resumed.
+	object.StorageClass = cmp.Or(object.StorageClass, u.opts.StorageClass)
 	return u.done(object), nil
 }
 
