@@ -23,7 +23,8 @@ type completedPart struct {
 
 // CompleteUpload makes the object from parts, numbered 1 to n in any order.
 // If an answer is lost and the upload is gone when asked again, the object is
-// looked at: the size and checksum of the parts prove that it is ours. The
+// looked at: the size and checksum of the parts prove that it is ours; parts
+// without a checksum prove nothing, and the call is NoUpload. The
 // ETag of the result is opaque; its Attrs are not told, they are those of
 // StartUpload.
 // The seeds call it complete_multipart_upload.
@@ -100,12 +101,10 @@ func assemble(op, key string, parts []Part) (assembly, []byte, error) {
 	return whole, raw, err
 }
 
-// provenBy says that an object is what the parts make.
+// provenBy says that an object is what the parts make. A size alone proves
+// nothing: the object may be the one that the upload was to replace.
 func (w assembly) provenBy(o Object) bool {
-	if o.Size != w.size {
-		return false
-	}
-	return !w.hasCRC || !o.HasCRC64 || o.CRC64 == w.crc
+	return w.hasCRC && o.HasCRC64 && o.Size == w.size && o.CRC64 == w.crc
 }
 
 // completed reads the answer, which COS begins with 200 and blanks long

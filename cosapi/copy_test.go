@@ -281,6 +281,16 @@ func TestCompleteFailures(t *testing.T) {
 	require.Empty(t, w.requests())
 }
 
+// An object of the right size may be the one that was to be replaced: without
+// checksums of the parts nothing says that it is ours.
+func TestCompleteIsNotProvenBySize(t *testing.T) {
+	there := reply(200, "", `ETag: "old"`, "Content-Length: 11", crcHeader+": 1")
+	c, w := newWire(t, hangUp, fault(404, "NoSuchUpload"), there)
+	_, err := c.CompleteUpload(t.Context(), "k", "id", []Part{{Number: 1, ETag: "e1", Size: 11}})
+	requireKind(t, NoUpload, err)
+	require.Len(t, w.requests(), 3)
+}
+
 func TestPartsReadsAllPages(t *testing.T) {
 	page := func(truncated bool, numbers ...int) http.HandlerFunc {
 		var b strings.Builder

@@ -76,9 +76,9 @@ func localPath(op string, o Object, dir, rel string) (string, error) {
 	local := filepath.FromSlash(name)
 	switch {
 	case !filepath.IsLocal(local) || local == "." || filepath.Clean(local) != local || strings.Contains(name, "\x00"):
-		return "", invalid(op, o.Key, "no file below %s can have that name; fetch it with Download under another", dir)
+		return "", invalid(op, o.Key, "no file below %s can have that name; download this object alone, to a file of another name", dir)
 	case marker && o.Size > 0:
-		return "", invalid(op, o.Key, "it is named as a directory and has %d bytes; fetch it with Download under another name", o.Size)
+		return "", invalid(op, o.Key, "it is named as a directory and has %d bytes; download this object alone, to a file of another name", o.Size)
 	}
 	return filepath.Join(dir, local), nil
 }

@@ -52,8 +52,14 @@ func openTarget(ctx context.Context, object Object, path string, s split, fresh 
 	refused := func(err error) error {
 		return transferError("Download", object.Key, err, "%s cannot be written", path)
 	}
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && !info.Mode().IsRegular():
 		return nil, invalid("Download", object.Key, "%s is there and not a regular file", path)
+	case errors.Is(err, syscall.ENAMETOOLONG):
+		// The files beside it have short names: without this, all would be
+		// fetched before the last step fails.
+		return nil, refused(err)
 	}
 	base := filepath.Join(filepath.Dir(path), fmt.Sprintf("%s%016x", unfinishedPrefix, CRC64([]byte(filepath.Base(path)))))
 	file, err := lockFile(base + partSuffix)

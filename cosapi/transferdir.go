@@ -30,6 +30,9 @@ type FileResult struct {
 // succeeded (the seeds' success_all).
 type DirResult struct {
 	Done, Skipped, Failed []FileResult
+	// Partial says that the walk or the listing ended before its end: there
+	// may be more than is listed here.
+	Partial bool
 }
 
 // dirTransfer is one call of UploadDir or DownloadDir.
@@ -97,6 +100,7 @@ func (t *dirTransfer) finish(err error) (DirResult, error) {
 	all := failed + len(t.result.Done) + len(t.result.Skipped)
 	switch {
 	case err != nil:
+		t.result.Partial = true
 		err = transferError(t.op, t.name, err, "ended early, after %d files of which %d failed; the same call goes on", all, failed)
 	case failed > 0:
 		err = transferError(t.op, t.name, t.result.Failed[0].Err,

@@ -90,7 +90,7 @@ func (p *program) newACL(g *grantFlags, args []string) (cosapi.NewACL, error) {
 	}
 	raw, err := p.readDocument(args[0])
 	if err != nil {
-		return cosapi.NewACL{}, err
+		return cosapi.NewACL{}, fail(exitUsage, "%w; a canned ACL is given by a flag, as in --acl public-read", err)
 	}
 	acl, err := decodeACL(raw)
 	return cosapi.NewACL{Policy: &acl}, err

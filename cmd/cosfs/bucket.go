@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -150,10 +151,20 @@ func newBucketVersioning(p *program, f *remoteFlags) *cobra.Command {
 		}))
 	put := leaf("put BUCKET Enabled|Suspended", "Keep old versions from now on, or no new ones", 2,
 		p.onBucket(f, func(ctx context.Context, r *remote, _ string, args []string) error {
-			if err := r.client.PutBucketVersioning(ctx, args[0]); err != nil {
+			if err := r.client.PutBucketVersioning(ctx, versioningStatus(args[0])); err != nil {
 				return err
 			}
 			return r.done("put versioning", "")
 		}))
 	return group("versioning", "Get or set versioning", get, put)
+}
+
+// versioningStatus takes the words of COS in any case.
+func versioningStatus(s string) string {
+	for _, known := range []string{"Enabled", "Suspended"} {
+		if strings.EqualFold(s, known) {
+			return known
+		}
+	}
+	return s
 }

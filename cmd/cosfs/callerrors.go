@@ -55,6 +55,9 @@ func (p place) thing(e *cosapi.Error) string {
 
 func (p place) callSentence(e *cosapi.Error) *failure {
 	thing := p.thing(e)
+	if e.Kind == cosapi.Exists && e.Key == "" {
+		return fail(exitConflict, "%s exists already: %s", thing, bucketOwner(e))
+	}
 	if remedy, ok := conflicts[e.Kind]; ok && e.Status == 0 && e.Message != "" {
 		return fail(exitConflict, "%s: %s", thing, e.Message) // the client's own finding says more
 	} else if ok {
@@ -84,6 +87,14 @@ func (p place) callSentence(e *cosapi.Error) *failure {
 		return fail(exitFailed, "%s does not offer %s here: %s", p.endpoint, e.Op, whatIsWrong(e))
 	}
 	return fail(exitFailed, "%s of %s failed: %s", e.Op, thing, whatIsWrong(e))
+}
+
+// bucketOwner says whose a bucket is that could not be created.
+func bucketOwner(e *cosapi.Error) string {
+	if e.Code == "BucketAlreadyOwnedByYou" {
+		return "it is this account's, and can be used"
+	}
+	return "choose another name"
 }
 
 // conflicts are what stands in the way of a request that is right in itself,

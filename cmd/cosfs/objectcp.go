@@ -29,8 +29,10 @@ func newObjectCp(p *program, f *remoteFlags) *cobra.Command {
 	cmd.Long = `Copy an object inside COS, also from bucket to bucket; no byte passes this machine.
 
 --region and --endpoint are those of the destination. Attributes and metadata
-come along unless --metadata-directive replaced; storage class, ACL, encryption
-and tags are those of the flags, or the defaults. Above 5 GiB parts are copied.`
+come along unless --metadata-directive replaced is given. Tags come along too,
+unless --tag gives others or the copy is made in parts, as above 5 GiB or with
+--part-size. Storage class, ACL and encryption are those of the flags, or else
+the defaults: they never come along.`
 	o.register(cmd)
 	fs := cmd.Flags()
 	fs.StringVar(&o.directive, "metadata-directive", "copy", "copy the source's attributes and metadata, or have them replaced by the flags")

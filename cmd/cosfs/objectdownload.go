@@ -91,11 +91,16 @@ type fileView struct {
 }
 
 // showTransfer prints what became of every file. Failures of single files
-// stand on stderr; an error without any is that of the transfer itself.
+// stand on stderr; an error without any, or of a transfer that ended early, is
+// that of the transfer itself.
 func (r *remote) showTransfer(action string, d cosapi.DirResult, err error) error {
 	v := transferView{action, r.place.bucket, r.viewFiles(d.Done), r.viewFiles(d.Skipped), r.viewFiles(d.Failed)}
 	for _, f := range v.Failed {
-		fmt.Fprintf(r.p.stderr, "cosfs: %s: %s\n", showKey(f.Path), f.Error)
+		where := f.Path
+		if where == "" {
+			where = f.Key // it has no place here
+		}
+		fmt.Fprintf(r.p.stderr, "cosfs: %s: %s\n", showKey(where), f.Error)
 	}
 	var bytes int64
 	for _, f := range d.Done {
@@ -104,8 +109,8 @@ func (r *remote) showTransfer(action string, d cosapi.DirResult, err error) erro
 	shown := r.show(v, row{action, fmt.Sprintf("%d done (%v)", len(d.Done), byteCount(bytes)),
 		fmt.Sprintf("%d skipped", len(d.Skipped)), fmt.Sprintf("%d failed", len(d.Failed))})
 	switch n := len(d.Failed); {
-	case err != nil && n == 0:
-		return err
+	case err != nil && (n == 0 || d.Partial):
+		return err // what ended the listing or the walk; the rest was never tried
 	case n > 0:
 		return fail(exitPartly, "%s: %d of %d files failed; the same command tries them again", action, n, n+len(d.Done)+len(d.Skipped))
 	}

@@ -86,7 +86,7 @@ func (r *remote) removeBelow(ctx context.Context, prefix string, others []string
 	case o.versionID != "":
 		return fail(exitUsage, "--version-id names one object: leave -r out")
 	case !o.yes && !o.dryRun:
-		return fail(exitUsage, "-r removes every object of %s whose key begins with %q: add --yes, or --dry-run to see them", r.place.bucket, prefix)
+		return fail(exitUsage, "-r removes %s: add --yes, or --dry-run to see what it is", treeOf(r.place.bucket, prefix))
 	}
 	each := r.eachKeys
 	if o.allVersions {
@@ -138,6 +138,17 @@ func (r *remote) removeBatch(ctx context.Context, ids []cosapi.ObjectID, t *tall
 // below it as a directory. "proj" means proj and proj/a, and not project.txt.
 func isInTree(key, name string) bool {
 	return key == name || strings.HasPrefix(key, name) && (name == "" || strings.HasSuffix(name, "/") || key[len(name)] == '/')
+}
+
+// treeOf names what isInTree selects.
+func treeOf(bucket, name string) string {
+	switch {
+	case name == "":
+		return "every object of the bucket " + bucket
+	case strings.HasSuffix(name, "/"):
+		return "every object below " + bucket + ":/" + showKey(name)
+	}
+	return "the object " + bucket + ":/" + showKey(name) + " and every object below it as a directory"
 }
 
 func (r *remote) eachKeys(ctx context.Context, prefix string, do removal) error {

@@ -203,7 +203,7 @@ func (r *remote) tagsOrFile(flags, args []string) ([]cosapi.Tag, error) {
 	}
 	raw, err := r.p.readDocument(args[0])
 	if err != nil {
-		return nil, err
+		return nil, fail(exitUsage, "%w; single tags are given by a flag, as in --tag key=value", err)
 	}
 	return decodeTags(raw)
 }

@@ -59,7 +59,7 @@ func (p *program) dial(f remoteFlags, bucket string) (*remote, error) {
 	}
 	switch {
 	case f.endpoint == "" && f.region == "":
-		return nil, fail(exitUsage, "the bucket %s needs its region: --region ap-guangzhou, or --endpoint URL", bucket)
+		return nil, fail(exitUsage, "the bucket %s needs its region: --region ap-guangzhou or COS_REGION, or --endpoint URL or COS_ENDPOINT", bucket)
 	case f.anonymous && f.passwdFile != "":
 		return nil, fail(exitUsage, "--anonymous sends unsigned requests: leave --passwd-file out")
 	}

@@ -26,7 +26,7 @@ func parseSource(s string) (source, error) {
 		bucket = m[2] + "-" + m[1]
 	}
 	if !appID.MatchString(bucket) {
-		return source{}, fail(exitUsage, "%q does not name a bucket: the full name ends with a hyphen and the APPID, as in photos-1250000000", bucket)
+		return source{}, fail(exitUsage, "%q does not name a bucket: the full name ends with a hyphen and the APPID, as in photos-1250000000, and a key or prefix follows after \":/\"", bucket)
 	}
 	if err := cosapi.CheckBucket(bucket); err != nil {
 		return source{}, fail(exitUsage, "%q is not a bucket name: %w", bucket, err)
