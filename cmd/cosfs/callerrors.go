@@ -126,8 +126,12 @@ func (p place) callDenied(e *cosapi.Error) *failure {
 
 // whatIsWrong is COS's word, or that of the client for what was never sent.
 func whatIsWrong(e *cosapi.Error) string {
-	if e.Status == 0 && e.Message != "" {
-		return e.Message
+	if e.Status != 0 || e.Message == "" {
+		return whatCOSSays(e)
 	}
-	return whatCOSSays(e)
+	var errno syscall.Errno // what this machine has against it, such as a full disk
+	if errors.As(e.Err, &errno) {
+		return e.Message + ": " + errno.Error()
+	}
+	return e.Message
 }
