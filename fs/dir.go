@@ -118,6 +118,9 @@ func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 	if err != nil {
 		return nil, d.fs.fail("lookup", d.keyOf(name), err)
 	}
+	if n.base().typ != syscall.S_IFDIR && d.listed.Load() {
+		d.fs.habits.ask(d.fs.now())
+	}
 	return d.enter(ctx, n, ttl, out), 0
 }
 

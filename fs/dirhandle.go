@@ -2,8 +2,11 @@ package fs
 
 import (
 	"context"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	fusefs "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -27,6 +30,7 @@ type dirHandle struct {
 	more    bool   // there are such rows
 	changes []named
 	edits   uint64 // FS.edits when changes and rows were taken
+	gives   bool   // nodes of files, whatever programs do
 	known   bool   // the kernel may know names from before this listing
 	given   trail  // the names at the offsets up to off
 	paused  bool   // the reply before ended with the page
@@ -125,13 +129,49 @@ func (d *dirNode) dirent(e entry) fuse.DirEntry {
 	return fuse.DirEntry{Name: e.name, Mode: n.typ, Ino: n.ino}
 }
 
+// attrsWanted is how long a habit of programs is taken for granted: to ask for
+// the files that a listing has shown, or not to.
+const attrsWanted = 10 * time.Second
+
+// errWithheld leaves an entry of READDIRPLUS without a node; the kernel asks for
+// the name when a program does. It never reaches a program.
+const errWithheld = syscall.EAGAIN
+
+// habits tell whether the nodes of files are worth being handed out with a
+// listing. Nobody says for whom it is: find(1) has the types and asks for nothing
+// more, and nodes that it does not need were half its time; ls -l asks for all.
+// So the first listing in a while has them, and later ones have them if somebody
+// has asked for a file that a listing had shown without. The kernel's own guess
+// (READDIRPLUS_AUTO) begins every directory with nodes and goes on without, which
+// serves find badly and cost ls -l several hundred lookups.
+type habits struct {
+	listed atomic.Int64 // when a listing with files was begun, ns since 1970
+	asked  atomic.Int64 // when a listed file was looked up
+}
+
+// begin notes a listing with files and says whether it is the first in a while.
+func (h *habits) begin(now time.Time) bool {
+	return now.UnixNano()-h.listed.Swap(now.UnixNano()) > int64(attrsWanted)
+}
+
+// ask notes a question about a listed file.
+func (h *habits) ask(now time.Time) { h.asked.Store(now.UnixNano()) }
+
+// asks says whether there was one of late.
+func (h *habits) asks(now time.Time) bool {
+	return now.UnixNano()-h.asked.Load() <= int64(attrsWanted)
+}
+
 // Lookup gives the kernel the node of an entry, in READDIRPLUS: from the row,
 // unless something was changed here since it was read.
 func (h *dirHandle) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
 	h.mu.Lock()
-	e, edits := h.last, h.edits
+	e, edits, gives := h.last, h.edits, h.gives
 	h.mu.Unlock()
 	d := h.dir
+	if e.row != nil && !e.row.Dir && !gives && !d.fs.habits.asks(d.fs.now()) {
+		return nil, errWithheld
+	}
 	if e.row == nil || e.name != name || edits != d.fs.edits() {
 		return d.Lookup(ctx, name, out)
 	}
@@ -150,7 +190,13 @@ func (h *dirHandle) start(after string) error {
 	if key, ok := h.dir.key(); ok { // else it was removed, and is empty
 		h.changes = h.dir.fs.overlay.list(key, after)
 	}
-	return h.page()
+	if err := h.page(); err != nil {
+		return err
+	}
+	if after == "" && slices.ContainsFunc(h.rows, func(r cache.Row) bool { return !r.Dir }) {
+		h.gives = h.dir.fs.habits.begin(h.dir.fs.now())
+	}
+	return nil
 }
 
 // page takes the next page of rows, and the changes anew if there are others.

@@ -60,6 +60,7 @@ type FS struct {
 	claims   claims
 	repeats  repeats
 	ahead    ahead
+	habits   habits
 	notices  notifier
 
 	// ctx is the life of the mount. Requests run under it and not under the
