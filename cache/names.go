@@ -157,6 +157,7 @@ func NewNames(c NamesConfig) *Names {
 		store = openAttrStore(c.AttrFile, n.log)
 	}
 	n.memory = newAttrMemory(n.ttl, store)
+	n.posix.stored = n.memory.stores(n.prefix + posixMark)
 	n.heads = make(chan struct{}, n.parallel)
 	n.answers = newLRU[string, *answer](maxAnswers, nil)
 	n.dirs = newLRU(maxDirectories, func(_ string, d *directory) { n.detachLocked(d) })

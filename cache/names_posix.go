@@ -35,6 +35,7 @@ const (
 // that had attributes once is worth a HEAD for as long as this mount lives.
 type posixState struct {
 	seen    bool
+	stored  bool      // an earlier mount has seen it: not asked again, but put before it is relied on
 	known   bool      // the bucket has answered at least once
 	asked   time.Time // the last answer
 	looking *flight
@@ -70,8 +71,11 @@ func (n *Names) MarkPosix(ctx context.Context) error {
 
 func (n *Names) putMark(f *flight) {
 	o := cosapi.PutOptions{Attrs: cosapi.Attrs{ContentType: "application/octet-stream"}, ForbidOverwrite: true}
-	_, err := n.bucket.Put(n.ctx, n.prefix+posixMark, bytes.NewReader(nil), o)
-	if errors.Is(err, cosapi.Exists) {
+	put, err := n.bucket.Put(n.ctx, n.prefix+posixMark, bytes.NewReader(nil), o)
+	switch {
+	case err == nil:
+		n.memory.put(put, n.now(), true)
+	case errors.Is(err, cosapi.Exists):
 		err = nil
 	}
 	n.mu.Lock()
@@ -86,7 +90,7 @@ func (n *Names) putMark(f *flight) {
 // request, so that the two run together.
 func (n *Names) lookForMarkLocked(now time.Time) *flight {
 	p := &n.posix
-	if n.attrs != AttrsAuto || p.seen || p.known && now.Sub(p.asked) < n.ttl {
+	if n.attrs != AttrsAuto || p.seen || p.stored || p.known && now.Sub(p.asked) < n.ttl {
 		return nil
 	}
 	if p.looking == nil {
@@ -100,7 +104,10 @@ func (n *Names) lookForMarkLocked(now time.Time) *flight {
 }
 
 func (n *Names) lookForMark(f *flight, asked time.Time) {
-	_, err := n.bucket.Head(n.ctx, n.prefix+posixMark)
+	mark, err := n.bucket.Head(n.ctx, n.prefix+posixMark)
+	if err == nil {
+		n.memory.put(mark, n.now(), false)
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	p := &n.posix
@@ -122,7 +129,7 @@ func (n *Names) wantsHeads(ctx context.Context, now time.Time) (bool, error) {
 	}
 	n.mu.Lock()
 	f := n.lookForMarkLocked(now)
-	seen := n.posix.seen
+	seen := n.posix.seen || n.posix.stored
 	n.mu.Unlock()
 	if f == nil {
 		return seen, nil

@@ -194,8 +194,7 @@ func TestRsyncTwice(t *testing.T) {
 	out := m.run("rsync", "-a", "--stats", "--itemize-changes", src+"/src", m.dir+"/")
 	require.Contains(t, out, "Number of regular files transferred: 0\n")
 	require.NotRegexp(t, `(?m)^[<>c.*][fdLDS]`, out, "rsync must find nothing to change")
-	// One of some 250 is asked for; issue 4 wants none.
-	require.LessOrEqual(t, m.counts()["HeadObject"], int64(1), "%v", m.counts())
+	require.Zero(t, m.counts()["HeadObject"], "%v", m.counts())
 	require.Equal(t,
 		m.scriptIn(t, src, makeSource+"state src"),
 		m.scriptIn(t, filepath.Join(m.dir), makeSource+"state src"))
