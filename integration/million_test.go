@@ -22,6 +22,8 @@ import (
 type inProcess struct{ http.Handler }
 
 func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context()) // not ours to change
+	r.RequestURI = r.URL.RequestURI()
 	if r.Body == nil {
 		r.Body = http.NoBody
 	}
@@ -62,11 +64,11 @@ func makeFiles(t *testing.T, s *costest.Server, n int) {
 	c.HTTP = &http.Client{Transport: inProcess{s.Server}}
 	client, err := cosapi.New(c)
 	require.NoError(t, err)
-	var g errgroup.Group
+	g, ctx := errgroup.WithContext(t.Context())
 	g.SetLimit(8)
 	for i := range n {
 		g.Go(func() error {
-			_, err := client.Put(t.Context(), fmt.Sprintf("big/file-%07d.dat", i), strings.NewReader(""), cosapi.PutOptions{})
+			_, err := client.Put(ctx, fmt.Sprintf("big/file-%07d.dat", i), strings.NewReader(""), cosapi.PutOptions{})
 			return err
 		})
 	}
