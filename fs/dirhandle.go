@@ -138,12 +138,12 @@ const attrsWanted = 10 * time.Second
 const errWithheld = syscall.EAGAIN
 
 // habits tell whether the nodes of files are worth being handed out with a
-// listing. Nobody says for whom it is: find(1) has the types and asks for nothing
-// more, and nodes that it does not need were half its time; ls -l asks for all.
-// So the first listing in a while has them, and later ones have them if somebody
-// has asked for a file that a listing had shown without. The kernel's own guess
-// (READDIRPLUS_AUTO) begins every directory with nodes and goes on without, which
-// serves find badly and cost ls -l several hundred lookups.
+// listing. READDIRPLUS_AUTO begins every directory with a reply of nodes, and goes
+// on with them only if the program asks for some: right for one large directory,
+// but in a tree of small ones the first reply is all there is, and find(1), which
+// has the types and asks for nothing more, spent half its time on nodes. So the
+// first listing in a while has them, and later ones have them if somebody has
+// asked for a file that a listing had shown without.
 type habits struct {
 	listed atomic.Int64 // when a listing with files was begun, ns since 1970
 	asked  atomic.Int64 // when a listed file was looked up

@@ -36,10 +36,10 @@
 // not have yet. The overlay is addressed by directory key and name, because it
 // outlives the kernel's interest in nodes.
 //
-// The kernel reads every directory with READDIRPLUS; whether the replies bring
-// nodes of files is ours to say (habits, dirhandle.go), by what programs did with
-// the listings before. READDIRPLUS_AUTO, which design.md asked for, guesses worse:
-// with 10,000 files in 200 directories find(1) costs the daemon half as much now.
+// The first reply of a listing could bring nodes (READDIRPLUS_AUTO); whether it
+// does, for files, is decided by what programs did with the listings before
+// (habits, dirhandle.go): find(1) over 10,000 files in 200 directories costs the
+// daemon half as much without.
 //
 // # Attributes
 //

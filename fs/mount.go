@@ -92,7 +92,7 @@ func (f *FS) kernelOptions(o MountOptions) *fuse.MountOptions {
 		DisableSplice:            true, // fails at 1 MiB and logs on every reply
 		ExplicitDataCacheControl: true, // pages of a node change only through the kernel itself
 		DirectMount:              os.Geteuid() == 0,
-		ExtraCapabilities:        fuse.CAP_ATOMIC_O_TRUNC | fuse.CAP_HANDLE_KILLPRIV_V2,
+		ExtraCapabilities:        fuse.CAP_ATOMIC_O_TRUNC | fuse.CAP_READDIRPLUS_AUTO | fuse.CAP_HANDLE_KILLPRIV_V2,
 		Debug:                    o.Debug,
 		PanicHandler: func(p any) fuse.Status {
 			f.log.Error("a handler panicked; the program got EIO", "panic", p)
