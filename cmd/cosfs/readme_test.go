@@ -76,6 +76,21 @@ func TestReadmeMountLinesAreTaken(t *testing.T) {
 	require.Greater(t, found, 2)
 }
 
+// So are those on buckets and objects, wherever in a line they stand: the
+// command is there, and takes the flags and as many arguments.
+func TestReadmeCallsAreTaken(t *testing.T) {
+	calls := regexp.MustCompile(`cosfs ((?:bucket|object) [^|#)<>\n]*)`)
+	found := calls.FindAllStringSubmatch(strings.Join(codeBlocks(t, "sh"), ""), -1)
+	for _, m := range found {
+		cmd, rest, err := newRoot(&program{}).Find(strings.Fields(m[1]))
+		require.NoError(t, err, m[1])
+		require.NotNil(t, cmd.RunE, m[1])
+		require.NoError(t, cmd.ParseFlags(rest), m[1])
+		require.NoError(t, cmd.ValidateArgs(cmd.Flags().Args()), m[1])
+	}
+	require.Greater(t, len(found), 12)
+}
+
 func TestReadmeFstabLinesAreTaken(t *testing.T) {
 	for line := range strings.Lines(strings.Join(codeBlocks(t, "fstab"), "")) {
 		fields := strings.Fields(line)
