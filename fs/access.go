@@ -101,6 +101,7 @@ func (f *FS) knownAccess(key string, o cosapi.Object) (access, error) {
 
 // written tells Names of an object that was written with these options.
 func (f *FS) written(info cosapi.Object, o cosapi.PutOptions) {
+	f.stored(info.Key, true)
 	f.names.Learn(info)
 	f.names.LearnACL(info, cache.ACL{Canned: o.ACL, Grants: o.Grants})
 }

@@ -56,7 +56,8 @@ type FS struct {
 	root     *dirNode
 	lastIno  atomic.Uint64
 	overlay  overlay
-	trusted  trust
+	trusted  trust // to delete
+	accepted trust // to take objects
 	claims   claims
 	repeats  repeats
 	ahead    ahead

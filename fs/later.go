@@ -15,8 +15,8 @@ import (
 // deletion before is treated so, for a refusal comes too late for the program
 // (design.md 3 no. 17).
 
-// trust remembers the directories in which COS has accepted a deletion since
-// one was refused there. Rights are given by prefix.
+// trust remembers the directories in which COS has accepted a deletion, or an
+// object, since one was refused there. Rights are given by prefix.
 type trust struct {
 	mu   sync.Mutex // innermost
 	dirs map[string]struct{}
@@ -44,6 +44,12 @@ func (t *trust) set(dir string, accepted bool) {
 		t.dirs = make(map[string]struct{})
 	}
 	t.dirs[dir] = struct{}{}
+}
+
+// stored notes whether COS has accepted an object of ours.
+func (f *FS) stored(key string, accepted bool) {
+	dir, _ := split(strings.TrimSuffix(key, "/"))
+	f.accepted.set(dir, accepted)
 }
 
 // remove makes an object go: later, if COS is trusted to accept that, or before

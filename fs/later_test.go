@@ -14,10 +14,10 @@ import (
 	"cosfs/cosapi/costest"
 )
 
-// settle waits until COS knows of everything that was removed.
+// settle waits until COS knows of everything that was changed.
 func (w *world) settle() {
 	w.t.Helper()
-	require.NoError(w.t, w.staged.Settle(w.t.Context(), ""))
+	require.NoError(w.t, w.staged.Drain(w.t.Context()))
 }
 
 // accepted makes a directory in which COS has accepted a deletion.

@@ -86,10 +86,14 @@ func (n *fileNode) unlink(key string) error {
 func (n *fileNode) sureObject() cosapi.Object {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.staged != nil && n.staged.Dirty() {
+	if n.staged == nil {
+		return n.info
+	}
+	if n.staged.Dirty() && !n.staged.OnlyAttrs() {
 		return cosapi.Object{}
 	}
-	return n.info
+	stored, _ := n.staged.Object()
+	return stored
 }
 
 // mayExist says whether COS may have an object of the file.

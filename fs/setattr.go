@@ -138,35 +138,6 @@ func tidy(err error) error {
 	return err
 }
 
-// changeAttr changes attributes of a file. While it is staged they ride along
-// with the next upload; else they are a copy of the object onto itself.
-func (n *fileNode) changeAttr(change amend) error {
-	if err := n.learn(); err != nil {
-		return err
-	}
-	n.lock()
-	a, attrs := n.attr, n.info.Attrs
-	n.mu.Unlock()
-	if err := change(&a, &attrs); err != nil {
-		return err
-	}
-	n.fs.markPosix(a) // the stage may store it at any time
-
-	n.lock()
-	if n.staged == nil && !n.gone {
-		n.mu.Unlock()
-		return n.leaf.copyAttr(change, n.rebaseLocked)
-	}
-	defer n.mu.Unlock()
-	if err := change(&n.attr, &n.info.Attrs); err != nil {
-		return err
-	}
-	if n.staged != nil {
-		n.staged.SetOptions(n.putOptionsLocked())
-	}
-	return nil
-}
-
 // rebaseLocked follows our own copy of the file's version: same bytes, other
 // ETag or key.
 func (n *fileNode) rebaseLocked(info cosapi.Object) error {
@@ -203,6 +174,7 @@ func (l *leaf) copyAttr(change amend, rebased func(cosapi.Object) error) error {
 	l.fs.markPosix(a)
 	info, err := l.copySelf(key, was, withAttr(attrs, a))
 	if err != nil {
+		l.fs.stored(key, false)
 		return err
 	}
 	l.mu.Lock()

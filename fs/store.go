@@ -65,8 +65,12 @@ func (n *fileNode) storeClaimed(key string) error {
 	n.fs.markPosix(a)
 
 	info, err := staged.Store(n.fs.ctx)
-	if conflict := new(writeback.ConflictError); errors.As(err, &conflict) {
+	conflict := new(writeback.ConflictError)
+	switch {
+	case errors.As(err, &conflict):
 		n.lost(staged, info, conflict)
+	case errors.Is(err, writeback.ErrRefused):
+		n.attrsRefused(staged, info, err)
 	}
 	if err != nil {
 		return err
@@ -85,9 +89,13 @@ func (n *fileNode) settle(staged *writeback.File, info cosapi.Object) {
 	}
 	sent := staged.Options() // with what was changed while it was sent
 	info.Attrs = sent.Attrs
+	was := n.info
 	n.info, n.confirmed = info, n.fs.now()
 	n.replacing = replacing{}
 	n.fs.written(info, sent)
+	if was.HasCRC64 && was.CRC64 == info.CRC64 && was.Size == info.Size { // only its attributes are new
+		n.fs.replaced(was, info)
+	}
 	if _, ok := sent.Meta[metaMtime]; !ok && !staged.Dirty() { // it has the times of the object: see putOptionsLocked
 		n.attr.mtime, n.attr.ctime = info.Modified, info.Modified
 	}
@@ -177,6 +185,8 @@ func (n *fileNode) storedLater(staged *writeback.File, info cosapi.Object, err e
 	case err == nil:
 		n.settle(staged, info)
 	case errors.Is(err, os.ErrClosed): // removed, or the stage is closing
+	case errors.Is(err, writeback.ErrRefused):
+		n.attrsRefused(staged, info, err)
 	case errors.As(err, &conflict):
 		n.lost(staged, info, conflict)
 		n.fs.log.Error("somebody else has stored this name meanwhile; both are kept", "key", n.name, "err", err)

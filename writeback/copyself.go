@@ -8,14 +8,12 @@ import (
 )
 
 // sameBytesAsBase says that only attributes have changed, and that copying the
-// object onto itself is the cheapest way to say so: more than a put's worth of
-// bytes, or some that are not here.
+// object onto itself is the way to say so: it moves no bytes, and is refused if
+// somebody else has stored others meanwhile.
 func (f *File) sameBytesAsBase(a aim) bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	return a.copies && !a.forbid && f.hasBase && a.key == f.base.Key && f.base.ETag != "" && !f.damagedLocked(a.key) &&
-		len(f.fresh) == 0 && f.size == f.base.Size && f.size <= cosapi.MaxPutSize &&
-		(f.size > f.stage.PutLimit() || !f.local.Covers(0, f.size))
+	return a.copies && !a.forbid && a.key == f.key && f.onlyAttrsLocked() && f.size <= cosapi.MaxPutSize
 }
 
 // copySelf gives the object new attributes, on condition that it is still the

@@ -72,6 +72,9 @@ func (f *File) differently(err error) bool {
 	if errors.Is(err, cosapi.Unsupported) && !f.stage.noForbid.Swap(true) {
 		return true // an endpoint without x-cos-forbid-overwrite
 	}
+	if errors.Is(err, ErrRefused) {
+		return false
+	}
 	for _, kind := range []error{cosapi.Corrupt, cosapi.NoUpload, cosapi.Changed, cosapi.Exists, errReplaced, errMoved, errParts} {
 		if errors.Is(err, kind) {
 			return true
@@ -83,6 +86,9 @@ func (f *File) differently(err error) bool {
 
 func (f *File) try(ctx context.Context, ask bool) (receipt, error) {
 	a, err := f.takeAim(ctx, ask)
+	if err == nil {
+		err = f.gone(a)
+	}
 	if err != nil {
 		return receipt{}, err
 	}

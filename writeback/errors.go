@@ -23,6 +23,12 @@ const (
 	// ErrStageClosed ends the waiting of those whose upload Close interrupted.
 	// What they asked for is owed and durable.
 	ErrStageClosed = sentinel("stage closed before the upload ended; it is kept and sent after the next mount")
+	// ErrRefused ends a change of nothing but attributes that COS has refused
+	// for good, or whose object somebody else has replaced or removed: the file
+	// is as it was before.
+	ErrRefused = sentinel("the change of attributes came to nothing")
+	// ErrCalledBack ends the waiting of a Store by CallBack.
+	ErrCalledBack = sentinel("the upload was called back")
 	// ErrOvertaken ends an intent whose place a later change of the same key
 	// has taken: what that one comes to is what counts.
 	ErrOvertaken = sentinel("overtaken by a later change of the same name")

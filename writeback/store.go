@@ -68,11 +68,12 @@ func (f *File) Store(ctx context.Context) (cosapi.Object, error) {
 	}
 }
 
-// StoreLater queues the content of this moment. When it returns nil, the
+// StoreLater queues the content of this moment, a change of nothing but
+// attributes for after a while, so that more of them share its request. When it returns nil, the
 // content is owed and durable; otherwise nothing is promised, but it is tried
 // all the same. done (which may be nil) is called once from another goroutine
 // and without locks: when stored, or with an error when given up, by a
-// conflict that could not be kept, Discard or Close.
+// conflict that could not be kept, a refusal (ErrRefused), Discard or Close.
 func (f *File) StoreLater(done func(cosapi.Object, error)) error {
 	if done == nil {
 		done = func(cosapi.Object, error) {}
@@ -97,7 +98,7 @@ func (f *File) StoreLater(done func(cosapi.Object, error)) error {
 	f.mu.Unlock()
 	err := f.promise()
 	f.mu.Lock()
-	f.askLocked(background)
+	f.askSoonLocked()
 	f.mu.Unlock()
 	return err
 }
@@ -203,6 +204,7 @@ func (f *File) conclude(parent, ctx context.Context, r receipt, err error) {
 		f.commit(r)
 	case parent.Err() != nil || errors.Is(context.Cause(ctx), errRecalled):
 		f.endAttempt()
+	case f.refuse(err, r):
 	case errors.As(err, &lost):
 		f.giveUp(lost)
 	default:
@@ -294,7 +296,7 @@ func (f *File) leave() {
 	s := f.stage
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	to := background
+	to, pause := background, s.cfg.Retry.pause(max(f.failed, 1))
 	switch waited := f.hurry || f.impatientLocked(); {
 	case f.closed || f.orphan || f.holds > 0 || f.stored >= f.wanted && !f.aheadDueLocked():
 		to = nowhere
@@ -303,13 +305,15 @@ func (f *File) leave() {
 		to = urgent
 	case f.failed > 0:
 		to = later
+	case f.onlyAttrsLocked(): // set while others were sent
+		to, pause = later, attrsDelay
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		to = nowhere
 	}
-	s.queue.leave(f, to, s.cfg.Retry.pause(max(f.failed, 1)))
+	s.queue.leave(f, to, pause)
 }
 
 func (f *File) impatientLocked() bool {
