@@ -32,11 +32,21 @@ type claim struct {
 // acquire waits until keys are claimed and returns the function that gives
 // them back. It fails only when ctx ends first.
 func (c *claims) acquire(ctx context.Context, keys ...string) (release func(), err error) {
+	return c.acquireOver(ctx, func() {}, keys...)
+}
+
+// acquireOver is acquire that calls hurry, without locks, when it has to wait.
+// Who lets go then, and claims again, comes after it.
+func (c *claims) acquireOver(ctx context.Context, hurry func(), keys ...string) (release func(), err error) {
 	cl := &claim{keys: keys, ready: make(chan struct{})}
 	c.mu.Lock()
 	c.queue = append(c.queue, cl)
 	c.grantLocked()
+	waits := !cl.granted
 	c.mu.Unlock()
+	if waits {
+		hurry()
+	}
 
 	select {
 	case <-cl.ready:
@@ -86,12 +96,17 @@ func overlapsAny(cl *claim, earlier []*claim) bool {
 // above them while the claim waits, so they are made again when it is granted,
 // until they are what was claimed. An error of keys ends it.
 func (f *FS) own(keys func() ([]string, error)) (owned []string, release func(), err error) {
+	return f.ownOver(func() {}, keys)
+}
+
+// ownOver is own with the hurry of acquireOver.
+func (f *FS) ownOver(hurry func(), keys func() ([]string, error)) (owned []string, release func(), err error) {
 	for {
 		want, err := keys()
 		if err != nil {
 			return nil, nil, err
 		}
-		release, err := f.claims.acquire(f.ctx, want...)
+		release, err := f.claims.acquireOver(f.ctx, hurry, want...)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -104,7 +119,12 @@ func (f *FS) own(keys func() ([]string, error)) (owned []string, release func(),
 
 // claim claims a node's key. ok is false when it has no name any more.
 func (n *node) claim() (key string, release func(), ok bool, err error) {
-	owned, release, err := n.fs.own(func() ([]string, error) {
+	return n.claimOver(func() {})
+}
+
+// claimOver is claim with the hurry of acquireOver.
+func (n *node) claimOver(hurry func()) (key string, release func(), ok bool, err error) {
+	owned, release, err := n.fs.ownOver(hurry, func() ([]string, error) {
 		key, named := n.key()
 		if !named {
 			return nil, errNoName

@@ -60,11 +60,19 @@
 // too, makes Names forget what it knows of the name, and has the next removal in
 // the directory wait again.
 //
+// A change of a stored file's attributes stages the file with no bytes of its
+// own (setattrlater.go), where COS has accepted an object of ours before: the
+// stage copies the object onto itself once for all that change within 700 ms, or
+// undoes it when COS refuses (writeback.ErrRefused). Those of directories, links
+// and special files, and the making of these and of markers, still wait for COS:
+// one request each, under the name's claim.
+//
 // Work that takes several
 // requests claims the keys it touches (claims), in the order of arrival, and
 // holds no lock meanwhile: plan under locks, act without, commit under locks.
 // Keys are made again when the claim is granted, for a directory above may have
-// moved (own). A rename of a directory claims both subtrees, and holds back the
+// moved (own). A removal that must wait for a claim calls the upload back that
+// holds it (callBack): close(2) lets go, and comes after it. A rename of a directory claims both subtrees, and holds back the
 // uploads that the stage would begin by itself below it.
 //
 // A rename has a record in the stage from before its first copy until after its

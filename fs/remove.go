@@ -30,7 +30,11 @@ func (d *dirNode) unlink(name string) error {
 	if err := d.keep(); err != nil {
 		return err
 	}
-	key, release, ok, err := n.base().claim()
+	hurry := func() {}
+	if file, ok := n.(*fileNode); ok {
+		hurry = file.callBack
+	}
+	key, release, ok, err := n.base().claimOver(hurry)
 	if err != nil {
 		return err
 	}
@@ -79,6 +83,18 @@ func (n *fileNode) unlink(key string) error {
 	}
 	n.orphan()
 	return nil
+}
+
+// callBack ends the upload that a close(2) waits for, which has claimed the key:
+// the file is about to be removed. The close claims again, behind the removal,
+// and finds that nothing is to be stored any more.
+func (n *fileNode) callBack() {
+	n.mu.Lock() // and not lock: who ends it may be who has claimed the key
+	staged := n.staged
+	n.mu.Unlock()
+	if staged != nil {
+		staged.CallBack()
+	}
 }
 
 // sureObject is what COS has of the file, nothing if an upload may have

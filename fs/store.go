@@ -12,6 +12,15 @@ import (
 // store returns when COS has what was written. It is what close(2) and
 // fsync(2) wait for. A file that was removed has nowhere to be stored.
 func (n *fileNode) store() error {
+	for {
+		err := n.storeOnce()
+		if !errors.Is(err, writeback.ErrCalledBack) { // by a removal that is next in line for the key
+			return err
+		}
+	}
+}
+
+func (n *fileNode) storeOnce() error {
 	key, release, ok, err := n.claim()
 	if err != nil {
 		return err
@@ -20,7 +29,7 @@ func (n *fileNode) store() error {
 		return n.storeBeside()
 	}
 	defer release()
-	return n.storeClaimed(key)
+	return n.tryStore(key)
 }
 
 // storeBeside stores what was written after somebody else has taken the name
@@ -43,8 +52,18 @@ func (n *fileNode) storeBeside() error {
 	return displaced
 }
 
-// storeClaimed is store for a caller who holds the claim of the key.
+// storeClaimed is store for a caller who holds the claim of the key, and does
+// not let go of it before others have waited.
 func (n *fileNode) storeClaimed(key string) error {
+	for {
+		if err := n.tryStore(key); !errors.Is(err, writeback.ErrCalledBack) {
+			return err
+		}
+	}
+}
+
+// tryStore is storeClaimed, unless a removal calls it back.
+func (n *fileNode) tryStore(key string) error {
 	staged := n.stagedNow()
 	if staged == nil {
 		return nil

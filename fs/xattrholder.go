@@ -28,7 +28,7 @@ func (d *dirNode) stored() (o cosapi.Object, own xattrs, whole bool) {
 // waitingLocked says that an upload will follow: there is no object yet, or
 // not the one that is meant.
 func (n *fileNode) waitingLocked() bool {
-	return n.info.ETag == "" || n.staged != nil && n.staged.Dirty()
+	return n.info.ETag == "" || n.staged != nil && n.staged.Dirty() && !n.staged.OnlyAttrs()
 }
 
 // plain of a file goes by its name.

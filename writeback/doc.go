@@ -51,7 +51,10 @@
 //
 // Attributes are fixed when an upload begins. Those set later make the file
 // dirty; storing it again then copies the object onto itself, on condition
-// that it is still the base, and moves no bytes.
+// that it is still the base, and moves no bytes. StoreLater of a file that
+// misses nothing else waits 700 ms for more of them. If COS refuses it for good,
+// or somebody else has replaced or removed the object, there is nothing to keep:
+// the change is undone, without a conflict (refuse).
 //
 // Parts of a file that is written in order are sent ahead, behind the write
 // frontier (front): Store then waits for the tail. The plan of a file that

@@ -227,9 +227,13 @@ func answer(told []func(cosapi.Object, error), o cosapi.Object, err error) {
 }
 
 // each visits all todos.
-func (b *book) each(visit func(*todo)) {
+func (b *book) each(visit func(*todo)) { b.census(new(int), visit) }
+
+// census is each, with how many are counted at that very moment.
+func (b *book) census(counted *int, visit func(*todo)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	*counted = b.pending
 	for _, l := range b.lines {
 		for _, t := range l.list {
 			visit(t)

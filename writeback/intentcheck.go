@@ -9,17 +9,14 @@ import (
 // checkIntents is Check of the intents and renames: each has its record, and
 // the record says the same. It adds the names of the records to known.
 func (s *Stage) checkIntents(known map[string]bool) (errs []error) {
-	pending := 0
-	s.intents.each(func(t *todo) {
+	pending, counted := 0, 0
+	s.intents.census(&counted, func(t *todo) {
 		pending++
 		known[t.id+todoSuffix] = true
 		if err := s.checkTodo(t); err != nil {
 			errs = append(errs, fmt.Errorf("intent %s of %q: %w", t.id, t.Key, err))
 		}
 	})
-	s.intents.mu.Lock()
-	counted := s.intents.pending
-	s.intents.mu.Unlock()
 	if pending != counted {
 		errs = append(errs, fmt.Errorf("%d intents are pending, %d are counted", pending, counted))
 	}
@@ -45,6 +42,9 @@ func (s *Stage) checkTodo(t *todo) error {
 		return errors.New("it runs and an upload holds it")
 	}
 	p, err := os.ReadFile(s.path(t.id + todoSuffix))
+	if t.running && errors.Is(err, os.ErrNotExist) {
+		return nil // it has just ended, and is about to leave the book
+	}
 	if err != nil {
 		return err
 	}
