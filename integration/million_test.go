@@ -24,6 +24,7 @@ type inProcess struct{ http.Handler }
 func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context()) // not ours to change
 	r.RequestURI = r.URL.RequestURI()
+	r.Header.Set("Content-Length", strconv.FormatInt(max(r.ContentLength, 0), 10))
 	if r.Body == nil {
 		r.Body = http.NoBody
 	}
