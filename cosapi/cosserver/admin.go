@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// adminPrefix cannot be a bucket's path: no bucket is called "-".
+// adminPrefix cannot be a bucket's path: no bucket is called "-". Where the
+// host names the bucket it is the beginning of a key, and no admin request.
 const adminPrefix = "/-/"
 
 // Stats is what GET /-/counts answers.
@@ -27,6 +28,9 @@ type Stats struct {
 func (s *Server) serveAdmin(w http.ResponseWriter, r *http.Request) bool {
 	if !s.cfg.Admin || !strings.HasPrefix(r.URL.Path, adminPrefix) {
 		return false
+	}
+	if _, ofBucket := bucketOfHost(r.Host, s.cfg.Domains); ofBucket {
+		return false // there "-/counts" is a key like any other
 	}
 	switch r.Method + " " + strings.TrimPrefix(r.URL.Path, adminPrefix) {
 	case "GET counts":

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
-	"strconv"
 	"strings"
 
 	"cosfs/cosapi"
@@ -104,9 +103,9 @@ func (c *call) copyRange(size int64) (span, error) {
 		return span{0, size}, nil
 	}
 	first, last, ok := strings.Cut(strings.TrimPrefix(header, "bytes="), "-")
-	from, err1 := strconv.ParseInt(first, 10, 64)
-	to, err2 := strconv.ParseInt(last, 10, 64)
-	if !ok || err1 != nil || err2 != nil || from < 0 || to < from {
+	from, err1 := offset(first)
+	to, err2 := offset(last)
+	if !ok || err1 != nil || err2 != nil || to < from {
 		return span{}, failure("InvalidArgument").because("x-cos-copy-source-range must be bytes=first-last")
 	}
 	if to >= size {

@@ -162,8 +162,8 @@ func parseRange(header string, size int64) (piece span, partial bool, err error)
 		return whole, false, nil
 	}
 	if first == "" {
-		n, err := strconv.ParseInt(last, 10, 64)
-		if err != nil || n < 0 {
+		n, err := offset(last)
+		if err != nil {
 			return whole, false, nil
 		}
 		if n == 0 || size == 0 {
@@ -172,13 +172,13 @@ func parseRange(header string, size int64) (piece span, partial bool, err error)
 		n = min(n, size)
 		return span{size - n, n}, true, nil
 	}
-	from, err := strconv.ParseInt(first, 10, 64)
-	if err != nil || from < 0 {
+	from, err := offset(first)
+	if err != nil {
 		return whole, false, nil
 	}
 	to := size - 1
 	if last != "" {
-		n, err := strconv.ParseInt(last, 10, 64)
+		n, err := offset(last)
 		if err != nil || n < from {
 			return whole, false, nil
 		}
@@ -188,4 +188,11 @@ func parseRange(header string, size int64) (piece span, partial bool, err error)
 		return whole, false, failure("InvalidRange")
 	}
 	return span{from, to - from + 1}, true, nil
+}
+
+// offset reads a position of a range: digits and nothing else, so no sign
+// (RFC 9110, 14.1.1).
+func offset(s string) (int64, error) {
+	n, err := strconv.ParseUint(s, 10, 63)
+	return int64(n), err
 }

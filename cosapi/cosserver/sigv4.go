@@ -110,7 +110,10 @@ func (c *call) v4Signature() (sig v4Signature, err error) {
 	if sig.secretID, sig.scope, ok = strings.Cut(credential, "/"); !ok || strings.Count(sig.scope, "/") != 3 || headers == "" {
 		return sig, bad
 	}
-	sig.headers = strings.Split(headers, ";")
+	if sig.headers = strings.Split(headers, ";"); !slices.Contains(sig.headers, "host") {
+		// Without it the signature would hold for every bucket of the account.
+		return sig, failure("AccessDenied").because("The host header must be among the signed headers.")
+	}
 	return sig, nil
 }
 

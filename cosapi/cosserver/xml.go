@@ -3,6 +3,7 @@ package cosserver
 import (
 	"bytes"
 	"encoding/xml"
+	"io"
 	"net/url"
 	"strconv"
 	"strings"
@@ -101,8 +102,29 @@ func parseXML(b []byte, v any) error {
 	if len(bytes.TrimSpace(b)) == 0 {
 		return failure("MissingRequestBodyError")
 	}
-	if err := xml.Unmarshal(b, v); err != nil {
+	d := xml.NewDecoder(bytes.NewReader(b))
+	if err := d.Decode(v); err != nil || !onlyMisc(d) {
 		return failure("MalformedXML")
 	}
 	return nil
+}
+
+// onlyMisc tells whether nothing follows the root element but what XML 1.0
+// (production 27, Misc) allows there: comments, instructions and white space.
+func onlyMisc(d *xml.Decoder) bool {
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return err == io.EOF
+		}
+		switch t := token.(type) {
+		case xml.Comment, xml.ProcInst:
+		case xml.CharData:
+			if len(bytes.TrimSpace(t)) > 0 {
+				return false
+			}
+		default:
+			return false
+		}
+	}
 }

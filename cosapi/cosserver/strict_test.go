@@ -1,0 +1,53 @@
+package cosserver
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A signature that leaves out the host would hold for any bucket.
+func TestV4WantsTheHostSigned(t *testing.T) {
+	const date, hash = "x-amz-date: 20130524T000000Z", "x-amz-content-sha256: " + emptyHash
+	s := awsSite(t)
+	sig := v4Signature{scope: awsScope, time: s.cfg.Now(), headers: []string{"x-amz-content-sha256", "x-amz-date"}}
+	sig.time = sig.time.Add(-5 * 60e9) // the date above
+	r := awsRequest("GET", "/?acl", hash, date)
+	c := &call{s: s, r: r, q: parseQuery(r.URL.RawQuery)}
+	toSign := v4Algorithm + "\n20130524T000000Z\n" + awsScope + "\n" + sha256Hex(c.v4Request(sig, "/"))
+	value := v4Sign(awsSecret, awsScope, toSign)
+	err := authenticateAny(s, awsRequest("GET", "/?acl", hash, date, awsAuthorization("x-amz-content-sha256;x-amz-date", value)))
+	require.True(t, isCode(err, "AccessDenied"), "%v", err)
+}
+
+func TestNothingFollowsTheRootOfADocument(t *testing.T) {
+	s := newSite(t, nil)
+	const good = "<Delete><Object><Key>a</Key></Object></Delete>"
+	s.must("POST", "/?delete", good+"\n<!-- the end -->\n", "Content-MD5: "+md5Base64(good+"\n<!-- the end -->\n"))
+	for _, rest := range []string{"rubbish", "<Delete/>", "<", "</Delete>", "&amp;"} {
+		s.refuses(400, "MalformedXML", "POST", "/?delete", good+rest, "Content-MD5: "+md5Base64(good+rest))
+	}
+}
+
+func TestRangesHaveNoSigns(t *testing.T) {
+	s := newSite(t, nil)
+	s.must("PUT", "/k", "0123456789")
+	for _, r := range []string{"+5-9", "5-+9", "-+3", "--3"} {
+		a := s.must("GET", "/k", "", "Range: bytes="+r)
+		require.Equal(t, http.StatusOK, a.status, r)
+		require.Equal(t, "0123456789", a.body, r)
+	}
+	_, err := (&call{r: &http.Request{Header: http.Header{"X-Cos-Copy-Source-Range": {"bytes=+1-2"}}}}).copyRange(10)
+	require.True(t, isCode(err, "InvalidArgument"), "%v", err)
+}
+
+// Where the host names the bucket, a key may be called as the admin's paths.
+func TestAdminShadowsNoKey(t *testing.T) {
+	s := newSite(t, func(c *Config) { c.Admin, c.Domains = true, []string{"cos.test"} })
+	s.must("PUT", "/-/counts", "mine")
+	a := s.send("GET", "/-/counts", nil, "Host: "+testBucket+".cos.test")
+	require.Equal(t, "mine", a.body)
+	a = s.send("GET", "/"+testBucket+"/-/counts", nil)
+	require.Equal(t, "mine", a.body)
+}
