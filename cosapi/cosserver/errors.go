@@ -107,6 +107,7 @@ var answers = map[string]struct {
 	"SignatureDoesNotMatch":                 {http.StatusForbidden, "The Signature you specified is invalid."},
 	"SlowDown":                              {http.StatusServiceUnavailable, "Please reduce your request rate."},
 	"SsecDecryptHeaderInvalid":              {http.StatusBadRequest, "The SSE-C headers are missing or are not those the object was stored with."},
+	"TooManyBuckets":                        {http.StatusBadRequest, "You have attempted to create more buckets than allowed."},
 	"XMLSizeLimit":                          {http.StatusBadRequest, "The XML you provided is larger than 2 MiB."},
 	"XAmzContentSHA256Mismatch":             {http.StatusBadRequest, "The x-amz-content-sha256 you specified did not match what was received."},
 	"SSEHeaderNotAllowed":                   {http.StatusBadRequest, "The encryption headers are not valid together."},

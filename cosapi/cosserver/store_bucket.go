@@ -6,6 +6,9 @@ import (
 	"slices"
 )
 
+// maxOwned is how many buckets an account may have (cos-api.md 3.2.1).
+const maxOwned = 200
+
 // createBucket makes a bucket that does not exist.
 func (st *store) createBucket(name string, b bucketRecord) error {
 	return st.update(func(c *change) error {
@@ -18,8 +21,27 @@ func (st *store) createBucket(name string, b bucketRecord) error {
 		case !isCode(err, "NoSuchBucket"):
 			return err
 		}
+		if n, err := owned(c, b.Owner); err != nil {
+			return err
+		} else if n >= maxOwned {
+			return failure("TooManyBuckets")
+		}
 		return putJSON(c, tableBuckets, []byte(name), &b)
 	})
+}
+
+// owned counts the buckets of an account.
+func owned(tx txn, owner string) (n int, err error) {
+	for c := tx.seek(tableBuckets, nil); c.key() != nil; c.next() {
+		var b bucketRecord
+		if err := decodeJSON(c.value(), &b); err != nil {
+			return 0, err
+		}
+		if b.Owner == owner {
+			n++
+		}
+	}
+	return n, nil
 }
 
 // bucket gives a bucket's record.

@@ -1,6 +1,7 @@
 package cosserver
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 
@@ -50,4 +51,19 @@ func TestAdminShadowsNoKey(t *testing.T) {
 	require.Equal(t, "mine", a.body)
 	a = s.send("GET", "/"+testBucket+"/-/counts", nil)
 	require.Equal(t, "mine", a.body)
+}
+
+func TestAnAccountHas200Buckets(t *testing.T) {
+	both(t, func(s *site) {
+		put := func(i int) answer { return s.send("PUT", fmt.Sprintf("/b%d-1250000000", i), nil) }
+		for i := range 199 { // with the site's own it is 200
+			require.Equal(s, http.StatusOK, put(i).status)
+		}
+		a := put(199)
+		require.Equal(s, http.StatusBadRequest, a.status)
+		require.Equal(s, "TooManyBuckets", a.code())
+		require.Equal(s, "BucketAlreadyOwnedByYou", put(0).code())
+		require.Equal(s, http.StatusNoContent, s.send("DELETE", "/b0-1250000000", nil).status)
+		require.Equal(s, http.StatusOK, put(199).status)
+	})
 }
