@@ -111,7 +111,7 @@ func (k *killing) check(f *killFile, kept []string) {
 	case f.touched:
 		k.halfway++
 	}
-	f.acked, f.asked, f.touched = nil, nil, false
+	f.acked, f.asked, f.touched, f.cut = nil, nil, false, false
 	if exists {
 		f.acked = &has
 	}
@@ -136,8 +136,8 @@ func (k *killing) kept() (keys []string) {
 	return keys
 }
 
-// nothingElse checks that every object is a file of a writer, and that no
-// upload is left unfinished.
+// nothingElse checks that every object is a file of a writer, and that no more
+// uploads are left unfinished than kills can leave.
 func (k *killing) nothingElse() {
 	k.t.Helper()
 	var known []string
@@ -155,7 +155,9 @@ func (k *killing) nothingElse() {
 	}
 	uploads, _, err := k.sdk.Bucket.ListMultipartUploads(k.t.Context(), nil)
 	require.NoError(k.t, err)
-	require.Empty(k.t, uploads.Uploads)
+	// One whose answer, with its id, came after the kill is known to nobody.
+	k.t.Logf("%d uploads were left unfinished", len(uploads.Uploads))
+	require.LessOrEqual(k.t, len(uploads.Uploads), *kills*killWriters)
 }
 
 // killFile is one file, and what its writer was told.
@@ -164,11 +166,12 @@ type killFile struct {
 	acked     *string // the content of the last close or fsync that was answered; nil: none
 	asked     *string // that of one that was not (yet)
 	touched   bool    // it was changed since
+	cut       bool    // or an open may have emptied it
 }
 
 // overOwed says that the last promise may have been one of the local disk only,
 // and was followed by further changes.
-func (f *killFile) overOwed(async bool) bool { return async && f.touched }
+func (f *killFile) overOwed(async bool) bool { return async && (f.touched || f.cut) }
 
 // killWriter writes its own files, until the mount is gone.
 type killWriter struct {
@@ -205,6 +208,9 @@ func (w *killWriter) change(f *killFile) error {
 		flags |= os.O_TRUNC
 	}
 	file, err := os.OpenFile(f.path, flags, 0o644)
+	if flags&os.O_TRUNC != 0 {
+		f.cut = true // perhaps, if the open was not answered
+	}
 	if err != nil {
 		return err
 	}
@@ -251,7 +257,7 @@ func (w *killWriter) ask(f *killFile, now []byte, by func() error) error {
 	if err := by(); err != nil {
 		return err
 	}
-	f.acked, f.asked, f.touched = &body, nil, false
+	f.acked, f.asked, f.touched, f.cut = &body, nil, false, false
 	w.acknowledged++
 	return nil
 }
