@@ -26,7 +26,8 @@ func caller(ctx context.Context) uint32 {
 	return c.Pid
 }
 
-// hasOpen says whether a process has a file of ours open. statx(2) with
+// hasOpen says whether a process has a file of ours open to write to it, which
+// the permissions of the link in /proc tell. statx(2) with
 // AT_STATX_DONT_SYNC answers from the kernel's inode: nothing is asked of any
 // file system, ours least of all, whose handler this runs in.
 func hasOpen(pid uint32, device, ino uint64) bool {
@@ -36,6 +37,9 @@ func hasOpen(pid uint32, device, ino uint64) bool {
 		return false
 	}
 	for _, e := range entries {
+		if link, err := e.Info(); err != nil || link.Mode()&0o200 == 0 {
+			continue
+		}
 		var st unix.Statx_t
 		err := unix.Statx(unix.AT_FDCWD, dir+"/"+e.Name(), unix.AT_STATX_DONT_SYNC, unix.STATX_INO, &st)
 		if err == nil && st.Ino == ino && unix.Mkdev(st.Dev_major, st.Dev_minor) == device {

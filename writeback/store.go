@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"cosfs/cosapi"
@@ -74,6 +75,7 @@ func (f *File) Store(ctx context.Context) (cosapi.Object, error) {
 // all the same. done (which may be nil) is called once from another goroutine
 // and without locks: when stored, or with an error when given up, by a
 // conflict that could not be kept, a refusal (ErrRefused), Discard or Close.
+// After os.ErrClosed it is not called.
 func (f *File) StoreLater(done func(cosapi.Object, error)) error {
 	if done == nil {
 		done = func(cosapi.Object, error) {}
@@ -93,10 +95,18 @@ func (f *File) StoreLater(done func(cosapi.Object, error)) error {
 		f.mu.Unlock()
 		return f.errOrphan()
 	}
+	var told atomic.Bool
 	f.wanted = f.gen
-	f.waiters = append(f.waiters, waiter{gen: f.gen, patient: true, done: done})
+	f.waiters = append(f.waiters, waiter{gen: f.gen, patient: true, done: func(o cosapi.Object, err error) {
+		if told.CompareAndSwap(false, true) {
+			done(o, err)
+		}
+	}})
 	f.mu.Unlock()
 	err := f.promise()
+	if errors.Is(err, os.ErrClosed) && !told.CompareAndSwap(false, true) {
+		return nil // ended meanwhile, and done knows how
+	}
 	f.mu.Lock()
 	f.askSoonLocked()
 	f.mu.Unlock()
