@@ -96,6 +96,9 @@ func (f *FS) removed(dir, name string, t *tomb, err error) {
 		f.log.Error("a deletion that a program was told of is refused; the name is back", "key", t.key, "err", err)
 	}
 	f.overlay.unhide(dir, name, t)
+	if err != nil {
+		f.notifyAt(dir, name) // the kernel may have asked, and believe that there is none
+	}
 }
 
 // settle waits until no deletion is pending for a key, or below it if it ends

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -53,7 +54,7 @@ func TestRemovingManyFilesIsFewRequests(t *testing.T) {
 // A refusal that comes too late for the program brings the name back, is in
 // the log, and makes the next removal wait again.
 func TestRefusedRemovalBringsTheNameBack(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newWorld(t, func(p *parts) { p.fs.NegativeTTL = time.Hour })
 	w.accepted("d")
 	w.write("d/mine", "still here")
 	w.write("d/other", "also")
@@ -69,6 +70,7 @@ func TestRefusedRemovalBringsTheNameBack(t *testing.T) {
 	require.Error(t, w.staged.Settle(t.Context(), ""))
 
 	require.Equal(t, []string{"mine", "other"}, w.ls("d"))
+	require.Eventually(t, func() bool { _, err := os.Stat(w.path("d/mine")); return err == nil }, 10*time.Second, time.Millisecond, "the kernel is told")
 	require.Equal(t, "still here", w.read("d/mine"))
 	require.NotEmpty(t, w.log.lines("the name is back"))
 	require.ErrorIs(t, os.Remove(w.path("d/other")), syscall.EACCES, "this one waits for the answer")

@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -43,6 +44,23 @@ func (d *dirNode) notify(name string) {
 	case d.fs.notices.queue <- notice{d, name}:
 	default:
 	}
+}
+
+// notifyAt is notify by the key of the directory. One that has no node is not
+// known to the kernel.
+func (f *FS) notifyAt(dir, name string) {
+	d := f.root
+	for part := range strings.SplitSeq(strings.TrimPrefix(dir+"/", f.cfg.Prefix), "/") {
+		if part == "" {
+			continue
+		}
+		kid, ok := d.kid(part).(*dirNode)
+		if !ok {
+			return
+		}
+		d = kid
+	}
+	d.notify(name)
 }
 
 // notifyListed compares what the kernel may know of a directory with a listing
