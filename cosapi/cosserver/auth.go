@@ -193,6 +193,8 @@ func (c *call) signedHeaders(names []string, host string) []cosapi.Pair {
 		switch {
 		case name == "host":
 			values = []string{host}
+		case name == "content-encoding" && c.chunked:
+			values = c.encoding
 		case name == "content-length" && len(values) == 0 && c.r.ContentLength >= 0:
 			values = []string{strconv.FormatInt(c.r.ContentLength, 10)}
 		case name == "transfer-encoding" && len(values) == 0:

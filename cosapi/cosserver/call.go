@@ -15,9 +15,10 @@ type call struct {
 	r *http.Request
 	q query
 	target
-	op      operation
-	v4      bool // signed as S3 signs
-	chunked bool // the body comes in aws-chunked encoding
+	op       operation
+	v4       bool     // signed as S3 signs
+	chunked  bool     // the body comes in aws-chunked encoding
+	encoding []string // Content-Encoding as it was sent, if chunked
 	// bodyLength is the length of the content, -1 when unknown.
 	bodyLength int64
 	// rate is the bytes per second of a body, 0 for no limit: the server's

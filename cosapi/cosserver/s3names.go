@@ -30,7 +30,7 @@ func (c *call) readS3Names() {
 	if !strings.HasPrefix(h.Get(amzSHA256), "STREAMING-") {
 		return
 	}
-	c.chunked = true
+	c.chunked, c.encoding = true, h["Content-Encoding"]
 	c.bodyLength = -1
 	if n, err := strconv.ParseInt(h.Get("X-Amz-Decoded-Content-Length"), 10, 64); err == nil {
 		c.bodyLength = n

@@ -57,6 +57,9 @@ func (c *call) authenticateV4() (*Account, error) {
 	case now.Before(sig.time.Add(-clockSkew)), !sig.presigned && now.After(sig.time.Add(clockSkew)):
 		return nil, failure("RequestTimeTooSkewed")
 	}
+	if err := c.v4Binds(sig); err != nil {
+		return nil, err
+	}
 	// Paths are signed as sent; some clients encode more than they sign.
 	var first string
 	for _, path := range slices.Compact([]string{encodeName(c.path), c.r.URL.EscapedPath()}) {
@@ -110,11 +113,44 @@ func (c *call) v4Signature() (sig v4Signature, err error) {
 	if sig.secretID, sig.scope, ok = strings.Cut(credential, "/"); !ok || strings.Count(sig.scope, "/") != 3 || headers == "" {
 		return sig, bad
 	}
-	if sig.headers = strings.Split(headers, ";"); !slices.Contains(sig.headers, "host") {
-		// Without it the signature would hold for every bucket of the account.
-		return sig, failure("AccessDenied").because("The host header must be among the signed headers.")
-	}
+	sig.headers = strings.Split(headers, ";")
 	return sig, nil
+}
+
+// v4Binds refuses a signature that would hold for more than was meant: for
+// every bucket of the account, on other days, or for a request that somebody
+// has turned into another by its headers.
+func (c *call) v4Binds(sig v4Signature) error {
+	if !slices.Contains(sig.headers, "host") {
+		return failure("AccessDenied").because("The host header must be among the signed headers.")
+	}
+	if day, rest, _ := strings.Cut(sig.scope, "/"); day != sig.time.Format("20060102") || !strings.HasSuffix(rest, "/s3/aws4_request") {
+		return failure("AccessDenied").because("The credential must be DATE/REGION/s3/aws4_request, with the date of the request.")
+	}
+	for name := range c.r.Header {
+		if !c.v4Covers(sig, name) {
+			return failure("AccessDenied").because("The header " + name + " is not among the signed headers.")
+		}
+	}
+	return nil
+}
+
+// v4Covers says that a header is signed or means nothing. One of COS can be the
+// copy of a signed one of AWS (readS3Names). The hash of the body is signed in
+// any case, and a token has only to be the right one.
+func (c *call) v4Covers(sig v4Signature, name string) bool {
+	rest, cos := strings.CutPrefix(name, cosPrefix)
+	amz := amzPrefix + rest
+	if !cos {
+		amz = name
+	}
+	switch {
+	case !strings.HasPrefix(amz, amzPrefix), slices.Contains(sig.headers, strings.ToLower(name)), amz == amzPrefix+"Security-Token":
+		return true
+	case cos && !slices.Equal(c.r.Header[name], c.r.Header[amz]):
+		return false
+	}
+	return amz == amzSHA256 || cos && slices.Contains(sig.headers, strings.ToLower(amz))
 }
 
 // v4Request is the canonical request.

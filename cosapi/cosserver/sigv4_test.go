@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -104,7 +105,7 @@ func TestV4Refusals(t *testing.T) {
 }
 
 // v4Header signs a request as an S3 tool would.
-func v4Header(s *site, method, target, hash string) []string {
+func v4Header(s *site, method, target, hash string, sent ...string) []string {
 	now := s.cfg.Now().UTC()
 	r := httptest.NewRequest(method, s.url+target, nil)
 	r.RequestURI = target
@@ -115,6 +116,12 @@ func v4Header(s *site, method, target, hash string) []string {
 		scope: now.Format("20060102") + "/ap-guangzhou/s3/aws4_request", time: now,
 		headers: []string{"host", "x-amz-content-sha256", "x-amz-date"},
 	}
+	for _, h := range sent {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Set(name, value)
+		sig.headers = append(sig.headers, strings.ToLower(name))
+	}
+	slices.Sort(sig.headers)
 	toSign := v4Algorithm + "\n" + now.Format(v4Time) + "\n" + sig.scope + "\n" + sha256Hex(c.v4Request(sig, r.URL.EscapedPath()))
 	return []string{
 		"X-Amz-Content-Sha256: " + hash, "X-Amz-Date: " + now.Format(v4Time),
@@ -126,7 +133,7 @@ func v4Header(s *site, method, target, hash string) []string {
 func TestS3Dialect(t *testing.T) {
 	s := newSite(t, func(c *Config) { c.Anonymous, c.Accounts = false, []Account{{SecretID: "AKID", SecretKey: "key"}} })
 	send := func(method, target, body, hash string, headers ...string) answer {
-		return s.do(method, target, body, append(v4Header(s, method, "/"+testBucket+target, hash), headers...)...)
+		return s.do(method, target, body, append(v4Header(s, method, "/"+testBucket+target, hash, headers...), headers...)...)
 	}
 	a := send("PUT", "/k%20%2B", "body", sha256Hex("body"), "x-amz-meta-a: 1", "x-amz-storage-class: STANDARD_IA")
 	require.Equal(t, 200, a.status, a.body)

@@ -3,6 +3,7 @@ package cosserver
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,16 +11,36 @@ import (
 
 // A signature that leaves out the host would hold for any bucket.
 func TestV4WantsTheHostSigned(t *testing.T) {
+	err := v4Signed(awsSite(t), awsScope, "x-amz-content-sha256;x-amz-date")
+	require.True(t, isCode(err, "AccessDenied"), "%v", err)
+}
+
+// v4Signed is a signature of awsKey for GET /?acl, as a holder of the secret
+// makes it; the request that comes with it has more.
+func v4Signed(s *Server, scope, headers string, sent ...string) error {
 	const date, hash = "x-amz-date: 20130524T000000Z", "x-amz-content-sha256: " + emptyHash
-	s := awsSite(t)
-	sig := v4Signature{scope: awsScope, time: s.cfg.Now(), headers: []string{"x-amz-content-sha256", "x-amz-date"}}
-	sig.time = sig.time.Add(-5 * 60e9) // the date above
 	r := awsRequest("GET", "/?acl", hash, date)
 	c := &call{s: s, r: r, q: parseQuery(r.URL.RawQuery)}
-	toSign := v4Algorithm + "\n20130524T000000Z\n" + awsScope + "\n" + sha256Hex(c.v4Request(sig, "/"))
-	value := v4Sign(awsSecret, awsScope, toSign)
-	err := authenticateAny(s, awsRequest("GET", "/?acl", hash, date, awsAuthorization("x-amz-content-sha256;x-amz-date", value)))
-	require.True(t, isCode(err, "AccessDenied"), "%v", err)
+	toSign := v4Algorithm + "\n20130524T000000Z\n" + scope + "\n" +
+		sha256Hex(c.v4Request(v4Signature{headers: strings.Split(headers, ";")}, "/"))
+	auth := awsAuthorization(headers, v4Sign(awsSecret, scope, toSign))
+	auth = strings.Replace(auth, awsScope, scope, 1)
+	return authenticateAny(s, awsRequest("GET", "/?acl", append([]string{hash, date, auth}, sent...)...))
+}
+
+func TestV4HoldsForWhatWasSigned(t *testing.T) {
+	s := awsSite(t)
+	const headers = "host;x-amz-content-sha256;x-amz-date"
+	require.NoError(t, v4Signed(s, awsScope, headers))
+	require.NoError(t, v4Signed(s, awsScope, headers, "User-Agent: any"))
+	for _, h := range []string{"x-amz-copy-source: b/k", "x-amz-acl: public-read", "x-cos-acl: public-read", "x-cos-content-sha256: other"} {
+		err := v4Signed(s, awsScope, headers, h)
+		require.True(t, isCode(err, "AccessDenied"), "%s: %v", h, err)
+	}
+	for _, scope := range []string{"19990101/us-east-1/s3/aws4_request", "20130524/us-east-1/ec2/aws4_request", "20130524/us-east-1/s3/rubbish"} {
+		err := v4Signed(s, scope, headers)
+		require.True(t, isCode(err, "AccessDenied"), "%s: %v", scope, err)
+	}
 }
 
 func TestNothingFollowsTheRootOfADocument(t *testing.T) {
