@@ -34,9 +34,10 @@ func (c *Cache) queueLocked(b *blob) {
 		return
 	}
 	c.settling = true
+	age := c.settleDelay
 	c.tasks.Go(func() {
-		for wait := c.settleDelay; c.pause(wait); {
-			if wait = c.settleDue(); wait == 0 {
+		for wait := age; c.pause(wait); {
+			if wait = c.settleDue(age); wait == 0 {
 				return
 			}
 		}
@@ -64,11 +65,11 @@ func (c *Cache) pause(d time.Duration) bool {
 	}
 }
 
-// settleDue settles what has waited for settleDelay, and says how long the next
-// has to wait; 0: the queue is empty, and nobody looks at it any more.
-func (c *Cache) settleDue() time.Duration {
+// settleDue settles what has waited that long, and says how long the next has
+// to wait; 0: the queue is empty, and nobody looks at it any more.
+func (c *Cache) settleDue(age time.Duration) time.Duration {
 	for c.ctx.Err() == nil {
-		files, wait := c.dueFiles(c.settleDelay)
+		files, wait := c.dueFiles(age)
 		if len(files) == 0 {
 			return wait
 		}
