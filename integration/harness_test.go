@@ -214,23 +214,28 @@ func (m *mounted) clearCache() {
 	require.NoError(m.t, os.Mkdir(m.cache, 0o700))
 }
 
-// daemon finds the process that serves the mount.
+// daemon is the process that serves the mount.
 func (m *mounted) daemon() int {
 	m.t.Helper()
+	pid, ok := m.findDaemon()
+	require.True(m.t, ok, "no process serves %s", m.dir)
+	return pid
+}
+
+func (m *mounted) findDaemon() (pid int, ok bool) {
 	dirs, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	require.NoError(m.t, err)
+	if err != nil {
+		return 0, false
+	}
 	for _, path := range dirs {
 		line, err := os.ReadFile(path)
 		if err != nil || !bytes.Contains(line, []byte("--foreground")) || !bytes.Contains(line, []byte(m.dir)) {
 			continue
 		}
-		var pid int
 		_, err = fmt.Sscanf(path, "/proc/%d/cmdline", &pid)
-		require.NoError(m.t, err)
-		return pid
+		return pid, err == nil
 	}
-	m.t.Fatal("no process serves " + m.dir)
-	return 0
+	return 0, false
 }
 
 func (m *mounted) run(name string, args ...string) string {

@@ -109,9 +109,13 @@ func (k *killed) killRecovery(at costest.Fault) {
 	k.t.Helper()
 	var once sync.Once
 	at.OnHit = func(r *cosserver.Request) {
+		pid, ok := k.findDaemon()
+		if !ok { // a late request of the one that was killed before
+			return
+		}
 		once.Do(func() {
 			k.t.Logf("recovery killed at request %d, %s %s, carried out: %v", at.Skip, r.Op, r.Key, !at.ResetBefore)
-			_ = syscall.Kill(k.daemon(), syscall.SIGKILL)
+			_ = syscall.Kill(pid, syscall.SIGKILL)
 		})
 	}
 	k.server.Faults.Add(at)
