@@ -25,12 +25,12 @@
 //
 // Crash rules: a final name is given to synced files only, so it is trusted,
 // whatever happened; a partial file found at Open is deleted. An adopted file
-// is whole but not synced, and so is a fetched one of up to 1 MiB. Its name has the boot id of the kernel and is
-// trusted while that is the same: a killed process leaves the bytes in the
-// page cache, a power cut changes the boot id. A task of the Cache syncs such
-// files when the kernel has written them anyhow, of this mount or of a later one,
-// and then gives them the final name; one that
-// cannot be synced is dropped. (A disk that is lost and comes back without a
+// is whole but neither sealed nor synced, and so is a fetched one of up to 1 MiB.
+// Its name has the boot id of the kernel and is trusted, unchecked, while that is
+// the same: a killed process leaves the bytes in the page cache, a power cut
+// changes the boot id. A task of the Cache seals and syncs such files when the
+// kernel has written them anyhow, of this mount or of an earlier one, and then
+// gives them the final name; one that cannot be synced is dropped. (A disk that is lost and comes back without a
 // boot, unsynced, is the case in which this trust is wrong.) Bytes and recency
 // survive a remount; recency is the file's mtime, written at most once a
 // minute.
@@ -84,6 +84,7 @@
 // bucket says so by the object .cosfs/posix below the mounted prefix, which
 // MarkPosix puts there; until it is seen it is looked for once per TTL, beside
 // the request of an asker, so another host's first chmod shows within two TTLs.
+// AttrFile remembers that it was seen, so that later mounts do not ask.
 // The directory .cosfs itself is hidden, and Reserved tells who may want to
 // make it. Whoever stores an object's attributes again gets them from Full,
 // which asks in every mode.

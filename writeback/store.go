@@ -70,9 +70,9 @@ func (f *File) Store(ctx context.Context) (cosapi.Object, error) {
 }
 
 // StoreLater queues the content of this moment, a change of nothing but
-// attributes for after a while, so that more of them share its request. When it returns nil, the
-// content is owed and durable; otherwise nothing is promised, but it is tried
-// all the same. done (which may be nil) is called once from another goroutine
+// attributes for after a while, so that more of them share its request. When it
+// returns nil, the content is owed and durable; otherwise nothing is promised,
+// but it is tried all the same. done (which may be nil) is called once from another goroutine
 // and without locks: when stored, or with an error when given up, by a
 // conflict that could not be kept, a refusal (ErrRefused), Discard or Close.
 // After os.ErrClosed it is not called.
